@@ -1,0 +1,104 @@
+"""What a study found: its runs, as people and pandas expect them, and its verdicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["done", "diverged"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One look at a run while it trains."""
+
+    step: int
+    seconds: float
+    """Processor seconds of this run so far, scoring left out."""
+    metrics: Mapping[str, float]
+    bands: tuple[float, ...]
+    """Error energy in each radial frequency band over the signal's energy there, lowest first."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: a design, a seed and a signal, with what came of it."""
+
+    id: str
+    signal: str
+    design: str
+    """The design's label, for example ``relu+nerf``."""
+    seed: int
+    status: Status
+    steps: int
+    seconds: float
+    parameters: int
+    settings: Mapping[str, object]
+    """The design in full after pilots: activation, encoding, scale, width, learning rate, ..."""
+    metrics: Mapping[str, float]
+    bands: tuple[float, ...]
+    curve: tuple[Moment, ...]
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """One pilot: the settings that were tried for a design, and the validation score they got."""
+
+    signal: str
+    design: str
+    settings: Mapping[str, object]
+    score: float
+    chosen: bool
+
+
+VerdictWord = Literal["better", "worse", "equivalent", "inconclusive", "descriptive"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What paired runs say about a design against the baseline on one metric.
+
+    Differences are design minus baseline. `interval` is the simultaneous interval that decided.
+    """
+
+    design: str
+    baseline: str
+    metric: str
+    unit: str
+    n: int
+    """Pairs: seeds for one signal, signals for several."""
+    mean_difference: float
+    interval: tuple[float, float]
+    p_sign_flip: float
+    effect: float
+    """Mean difference over the standard deviation of the differences (paired Cohen's d)."""
+    verdict: VerdictWord
+    sentence: str
+    """The verdict in words, with its numbers."""
+    flag: str = ""
+    """Set where the sign-flip test and the interval disagree, or runs diverged."""
+    needed: int | None = None
+    """When inconclusive: about how many pairs would decide."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished study, as read from its folder.
+
+    `plan` is the study's plan in plain words and numbers (the content of `study.toml`);
+    `method` holds what a reader needs to judge it: versions, machine, command, dates.
+    """
+
+    folder: Path | None
+    plan: Mapping[str, object]
+    designs: tuple[str, ...]
+    """Labels in the order of the plan; the baseline is `plan["baseline"]`."""
+    axes: tuple[str, ...]
+    """The fields in which the designs differ, for example ``("activation", "encoding")``."""
+    metric: str
+    runs: tuple[Run, ...]
+    pilots: tuple[Pilot, ...]
+    verdicts: tuple[Verdict, ...]
+    warnings: tuple[str, ...]
+    """Validity warnings and what could not be held equal, one sentence each."""
+    method: Mapping[str, str] = field(default_factory=dict)

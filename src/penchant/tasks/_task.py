@@ -1,0 +1,93 @@
+"""What a task is: data, what a network is asked about it, and how the answer is scored.
+
+Training sees a split's `inputs` and `targets` and the task's `divergence`, nothing else; so a
+picture and a table of labels pass through the same study.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from penchant.divergences import L2
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score: what it is called, its unit, which way is better and which difference matters.
+
+    Example:
+        >>> Metric("psnr_held_out", "dB", margin=0.5).higher_is_better
+        True
+    """
+
+    name: str
+    unit: str
+    margin: float
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a network's answer is worth: one number a metric, and curves over something.
+
+    `metrics` has one finite number (or nan where undefined) for each of the task's metrics that
+    was asked for; `bands` holds the error's share of the signal in each radial frequency band,
+    lowest first (empty for tasks without a spectrum).
+    """
+
+    metrics: Mapping[str, float]
+    bands: tuple[float, ...] = ()
+
+
+class Split(ABC):
+    """One seed's division of a task's data: what training sees, and how the answer is scored."""
+
+    inputs: Float[Tensor, "samples inputs"]
+    targets: Float[Tensor, "samples outputs"]
+
+    @abstractmethod
+    def score(self, network: nn.Module, *, final: bool = True) -> Score:
+        """Score a network; `final=False` leaves out what is too slow to watch during training."""
+
+    @abstractmethod
+    def constant_score(self) -> Score:
+        """Score of the best constant answer: what a diverged run is given."""
+
+
+class Task(ABC):
+    """Data with its questions and its scores; immutable, picklable, the same for every design."""
+
+    name: str
+    """What reports call it, for example the picture's file name without its ending."""
+    metrics: tuple[Metric, ...]
+    """Every metric that `Split.score` can return; the first is primary unless the plan differs."""
+    inputs: int
+    """Numbers a sample gives to the network."""
+    outputs: int
+    """Numbers the network answers."""
+    fingerprint: str
+    """Hash of everything that scores depend on: the data and the held-out pattern."""
+    notices: tuple[str, ...] = ()
+    """What was done to the data on the way in, one sentence each."""
+    divergence: L2 = L2()
+    """What training minimises."""
+
+    @abstractmethod
+    def split(self, seed: int, *, validation: bool = False) -> Split:
+        """Divide the data for a seed.
+
+        Args:
+            seed: the run's seed.
+            validation: for a pilot: a keyed fifth of the *seen* samples is kept from training and
+                the held-out metrics are computed on it; the truly held-out samples stay unused.
+
+        Returns:
+            The same split for the same arguments, whatever happened before.
+        """
+
+    @abstractmethod
+    def seen_values(self) -> int:
+        """Count the numbers that training sees (samples times outputs)."""
