@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
+
 Status = Literal["done", "diverged"]
 
 
@@ -49,6 +52,18 @@ class Pilot:
     settings: Mapping[str, object]
     score: float
     chosen: bool
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A picture as a design's network gives it back, and as it was."""
+
+    signal: str
+    design: str
+    """The design's label; empty for the original."""
+    seed: int
+    picture: Float[np.ndarray, "height width channels"]
+    """Values in [0, 1]; 1 channel is grey, 3 are red, green and blue."""
 
 
 VerdictWord = Literal["better", "worse", "equivalent", "inconclusive", "descriptive"]
@@ -99,6 +114,8 @@ class Results:
     runs: tuple[Run, ...]
     pilots: tuple[Pilot, ...]
     verdicts: tuple[Verdict, ...]
+    reconstructions: tuple[Reconstruction, ...]
+    """For each signal the original, then one a design, at the study's first seed."""
     warnings: tuple[str, ...]
     """Validity warnings and what could not be held equal, one sentence each."""
     method: Mapping[str, str] = field(default_factory=dict)
