@@ -1,0 +1,43 @@
+"""Signals to reconstruct: loading, asking, scoring. Tasks know nothing of designs."""
+
+from penchant.tasks._held_out import HeldOut as HeldOut
+from penchant.tasks._picture import Picture as Picture
+from penchant.tasks._picture import builtin_picture as builtin_picture
+from penchant.tasks._picture import find_pictures as find_pictures
+from penchant.tasks._picture import load_picture as load_picture
+from penchant.tasks._reconstruction import PictureSplit as PictureSplit
+from penchant.tasks._reconstruction import PictureTask as PictureTask
+from penchant.tasks._reconstruction import coordinates as coordinates
+from penchant.tasks._reconstruction import evaluate as evaluate
+from penchant.tasks._reconstruction import grid_coordinates as grid_coordinates
+from penchant.tasks._reconstruction import pixel_coordinates as pixel_coordinates
+from penchant.tasks._scores import band_edges as band_edges
+from penchant.tasks._scores import band_errors as band_errors
+from penchant.tasks._scores import psnr as psnr
+from penchant.tasks._scores import ssim_map as ssim_map
+from penchant.tasks._task import Metric as Metric
+from penchant.tasks._task import Score as Score
+from penchant.tasks._task import Split as Split
+from penchant.tasks._task import Task as Task
+
+__all__ = [
+    "HeldOut",
+    "Metric",
+    "Picture",
+    "PictureSplit",
+    "PictureTask",
+    "Score",
+    "Split",
+    "Task",
+    "band_edges",
+    "band_errors",
+    "builtin_picture",
+    "coordinates",
+    "evaluate",
+    "find_pictures",
+    "grid_coordinates",
+    "load_picture",
+    "pixel_coordinates",
+    "psnr",
+    "ssim_map",
+]

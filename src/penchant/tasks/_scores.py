@@ -1,0 +1,158 @@
+"""How close a picture is to another: PSNR, SSIM, and the error by spatial frequency.
+
+Quality is judged on what can be shown, so PSNR and SSIM clip the prediction to [0, 1]. The
+error by frequency is plain Fourier analysis and clips nothing.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+PSNR_CAP = 120.0
+"""PSNR of a perfect match, in dB: a finite number, beyond what float32 can tell apart."""
+
+_SSIM_WINDOW = 7
+_NO_ENERGY = 1e-24  # relative to the whole signal: what rounding leaves in an empty band
+
+
+def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) -> float:
+    r"""Return the peak signal-to-noise ratio of values in [0, 1].
+
+    .. math:: \mathrm{PSNR} = -10 \log_{10} \mathrm{mean}\,
+              (\mathrm{clip}(\mathrm{prediction}, 0, 1) - \mathrm{truth})^2
+
+    Args:
+        prediction: of any shape; clipped to [0, 1].
+        truth: of the same shape.
+
+    Returns:
+        Decibels for a peak of 1, at most 120 (a perfect match); nan for nan or no values.
+
+    Example:
+        >>> psnr(np.array([0.4, 0.6]), np.array([0.5, 0.5]))
+        20.0
+        >>> psnr(np.array([2.0]), np.array([1.0]))
+        120.0
+    """
+    if prediction.size == 0:
+        return math.nan
+    difference = prediction.astype(np.float64).clip(0, 1) - truth
+    error = float(np.mean(difference**2))
+    if math.isnan(error):
+        return math.nan
+    return min(PSNR_CAP, -10 * math.log10(max(error, 1e-300)))
+
+
+def ssim_map(
+    prediction: Float[np.ndarray, "height width channels"],
+    truth: Float[np.ndarray, "height width channels"],
+) -> Float[np.ndarray, "height width"]:
+    """Return the structural similarity around each pixel, averaged over channels.
+
+    scikit-image's map with its uniform window of 7 × 7, or the largest odd one that fits.
+
+    Args:
+        prediction: clipped to [0, 1].
+        truth: in [0, 1].
+
+    Returns:
+        Similarity, at most 1; nan everywhere if a side is below 3, where no window fits.
+
+    Example:
+        >>> grey = np.full((8, 8, 1), 0.5)
+        >>> float(ssim_map(grey, grey).mean())
+        1.0
+
+    Source: Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", 2004.
+    """
+    from skimage.metrics import structural_similarity
+
+    side = min(truth.shape[:2])
+    if side < 3:
+        return np.full(truth.shape[:2], np.nan)
+    _, similarity = structural_similarity(
+        prediction.astype(np.float64).clip(0, 1),
+        truth.astype(np.float64),
+        win_size=min(_SSIM_WINDOW, side - 1 + side % 2),
+        data_range=1.0,
+        channel_axis=-1,
+        full=True,
+    )
+    return np.asarray(similarity).mean(axis=-1)
+
+
+def band_edges(bands: int = 8) -> tuple[float, ...]:
+    """Return the borders of equally wide radial frequency bands from 0 to Nyquist.
+
+    Args:
+        bands: how many.
+
+    Returns:
+        bands + 1 frequencies in cycles per pixel; the last band also takes the corners of the
+        spectrum beyond the last border (up to √½).
+
+    Example:
+        >>> band_edges(4)
+        (0.0, 0.125, 0.25, 0.375, 0.5)
+    """
+    return tuple(0.5 * edge / bands for edge in range(bands + 1))
+
+
+def band_energies(
+    values: Float[np.ndarray, "height width channels"], bands: int = 8
+) -> Float[np.ndarray, "bands"]:
+    r"""Return how much of a picture's energy lies in each radial frequency band.
+
+    .. math:: E_b = \frac{1}{hw} \sum_{f \in b} |\hat v(f)|^2, \qquad
+              \sum_b E_b = \sum_{x} v(x)^2 \quad\text{(Parseval)}
+
+    Args:
+        values: on the full grid; the mean (frequency 0) counts in the first band.
+        bands: how many, as in `band_edges`.
+
+    Returns:
+        One energy a band, lowest first, summed over channels.
+
+    Example:
+        >>> band_energies(np.ones((4, 4, 1)), bands=2)
+        array([16.,  0.])
+    """
+    height, width = values.shape[:2]
+    spectrum = np.fft.fft2(values.astype(np.float64), axes=(0, 1))
+    power = (np.abs(spectrum) ** 2).sum(axis=-1) / (height * width)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
+    band = np.digitize(frequency, band_edges(bands)[1:-1])
+    return np.bincount(band.ravel(), weights=power.ravel(), minlength=bands)
+
+
+def band_errors(
+    prediction: Float[np.ndarray, "height width channels"],
+    truth: Float[np.ndarray, "height width channels"],
+    bands: int = 8,
+) -> tuple[float, ...]:
+    """Return the error's energy over the signal's in each radial frequency band.
+
+    The signal's mean is left out of its energy, for it says nothing of how much there is to
+    draw; an error of the mean counts in the first band. 1 is what the best constant scores.
+
+    Args:
+        prediction: on the full grid, not clipped.
+        truth: of the same shape.
+        bands: how many, as in `band_edges`.
+
+    Returns:
+        One share a band, lowest first; nan where the signal has nothing in a band.
+
+    Example:
+        >>> truth = np.random.default_rng(0).random((16, 16, 1))
+        >>> [round(share, 6) for share in band_errors(0.9 * truth + 0.1 * truth.mean(), truth, 2)]
+        [0.01, 0.01]
+    """
+    truth = truth.astype(np.float64)
+    signal = band_energies(truth - truth.mean(axis=(0, 1)), bands)
+    error = band_energies(prediction.astype(np.float64) - truth, bands)
+    present = signal > _NO_ENERGY * np.square(truth).sum()
+    shares = np.divide(error, signal, out=np.full(bands, np.nan), where=present)
+    return tuple(shares.tolist())
