@@ -22,6 +22,7 @@ OPPOSITE = {"better": "worse", "worse": "better"}
 
 # Sixteenths: sums and doublings are exact, so that rounding never decides a test.
 sixteenths = st.integers(-400, 400).map(lambda k: k / 16)
+unhurried = settings(deadline=None)  # a busy machine is no failure
 pairs = st.lists(sixteenths, min_size=6, max_size=12)
 
 
@@ -45,6 +46,7 @@ def numbers(purpose: str) -> np.random.Generator:
 # Identities
 
 
+@unhurried
 @given(pairs, st.integers(1, 8))
 def test_interval_is_scipys(differences: list[float], comparisons: int) -> None:
     assume(np.ptp(differences) > 0)
@@ -56,6 +58,7 @@ def test_interval_is_scipys(differences: list[float], comparisons: int) -> None:
     assert verdict.effect == pytest.approx(np.mean(differences) / np.std(differences, ddof=1))
 
 
+@unhurried
 @given(pairs, st.integers(1, 8), st.sampled_from([0.0, 0.5, 5.0]))
 def test_word_is_the_rule_written_slowly(
     differences: list[float], comparisons: int, margin: float
@@ -75,6 +78,7 @@ def test_word_is_the_rule_written_slowly(
     assert judged(differences, comparisons=comparisons, margin=margin).verdict == expected
 
 
+@unhurried
 @given(st.lists(sixteenths, min_size=1, max_size=9))
 def test_sign_flip_is_the_count_over_all_flips(differences: list[float]) -> None:
     observed = abs(sum(differences))
@@ -111,6 +115,7 @@ def test_sign_flip_beyond_twenty_pairs_is_estimated_closely_and_repeatably() -> 
     assert sign_flip_p(np.ones(24)) == pytest.approx(1 / 100_001, abs=1e-5)
 
 
+@unhurried
 @given(pairs, st.integers(1, 8))
 def test_swapping_design_and_baseline_turns_everything(
     differences: list[float], comparisons: int
@@ -124,6 +129,7 @@ def test_swapping_design_and_baseline_turns_everything(
     assert (other.p_sign_flip, other.needed, other.flag) == (one.p_sign_flip, one.needed, one.flag)
 
 
+@unhurried
 @given(pairs, st.sampled_from([0.125, 2.0, 64.0]))
 def test_the_unit_does_not_matter(differences: list[float], factor: float) -> None:
     one = judged(differences, margin=0.5)
@@ -133,6 +139,7 @@ def test_the_unit_does_not_matter(differences: list[float], factor: float) -> No
     assert other.interval == tuple(factor * end for end in one.interval)
 
 
+@unhurried
 @given(pairs)
 def test_lower_is_better_turns_the_word_alone(differences: list[float]) -> None:
     higher, lower = judged(differences), judged(differences, metric=LOSS)
@@ -141,6 +148,7 @@ def test_lower_is_better_turns_the_word_alone(differences: list[float]) -> None:
     assert lower.mean_difference == higher.mean_difference
 
 
+@unhurried
 @given(pairs, st.integers(1, 8))
 def test_needed_is_the_first_number_that_decides(
     differences: list[float], comparisons: int
@@ -337,8 +345,8 @@ def moments(differences: np.ndarray, axis: int = -1) -> tuple[np.ndarray, np.nda
     return differences.mean(axis), differences.std(axis, ddof=1)
 
 
+@unhurried
 @given(pairs, st.integers(1, 8))
-@settings(max_examples=50)
 def test_judge_uses_the_rule_that_is_simulated(differences: list[float], comparisons: int) -> None:
     mean, deviation = moments(np.array([differences, differences[::-1]]))
     assume(np.ptp(differences) > 0)
