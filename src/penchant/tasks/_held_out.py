@@ -112,9 +112,8 @@ class HeldOut:
             mask = np.zeros((height, width), bool)
         elif self.pattern == "random":
             order = torch.randperm(height * width, generator=generator(seed, "held-out")).numpy()
-            mask = np.zeros(height * width, bool)
-            mask[order[: round(self.amount * height * width)]] = True
-            mask = mask.reshape(height, width)
+            mask = np.zeros((height, width), bool)
+            mask.flat[order[: round(self.amount * height * width)]] = True
         elif self.pattern == "checkerboard":
             mask = diagonal % 2 == 1
         else:

@@ -118,9 +118,8 @@ def load_picture(path: str | Path, size: int | None = None) -> Picture:
             raise
         except Exception as error:
             raise PenchantError(_why_unreadable(path, error)) from error
-    values = _turned(values, turn)
-    if turn != 1:
-        notices.append(f"turned as its EXIF orientation {turn} asks")
+    values = np.ascontiguousarray(_turned(values, turn))
+    values.flags.writeable = False  # so that Picture need not copy
     height, width = values.shape[:2]
     before = image.size if turn < 5 else image.size[::-1]
     if before != (width, height):
@@ -225,7 +224,9 @@ def _decode(path: Path, notices: list[str]) -> tuple["Image", int]:
     """Read the first frame whole; return it with the EXIF turn that is still to be done."""
     from PIL import Image
 
-    with Image.open(path) as image:
+    # A file handle, since PIL maps a path's file into memory and then reads an uncompressed TIFF
+    # that lies on its side with its rows and columns exchanged.
+    with path.open("rb") as file, Image.open(file) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise PenchantError(
@@ -237,11 +238,13 @@ def _decode(path: Path, notices: list[str]) -> tuple["Image", int]:
         if getattr(image, "is_animated", False):
             notices.append("holds several frames: the first was taken")
         narrowed = _is_narrowed(image)
-        turn_before = _orientation(image)
+        # PIL turns a TIFF itself while it decodes, and then says that nothing is left to turn;
+        # of other formats EXIF is only asked afterwards, since asking may decode.
+        turned = _orientation(image) if image.format == "TIFF" else 1
         image.load()
         turn = _orientation(image)
-    if turn_before != turn:  # PIL turns TIFFs itself
-        notices.append(f"turned as its EXIF orientation {turn_before} asks")
+    if turned != turn:
+        notices.append(f"turned as its EXIF orientation {max(turned, turn)} asks")
     if narrowed:
         notices.append("16 bits a channel were read as 8: PIL reads colour no finer")
         key = image.info.get("transparency")
@@ -269,7 +272,7 @@ def _orientation(image: "Image") -> int:
     """Return EXIF's orientation, 1 (upright) where there is none or none that is defined."""
     try:
         turn = image.getexif().get(_ORIENTATION, 1)
-    except (SyntaxError, ValueError, KeyError, TypeError):  # a picture may outlive its EXIF data
+    except Exception:  # whatever damaged EXIF data raises: the picture may be whole all the same
         return 1
     return turn if turn in range(1, 9) else 1
 

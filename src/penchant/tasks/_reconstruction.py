@@ -180,7 +180,7 @@ class PictureTask(Task):
         shown = _SEEN if pattern.pattern == "none" else _HELD_OUT + _SEEN
         content = hashlib.blake2b(picture.values.tobytes(), digest_size=16)
         content.update(f"{picture.values.shape} {pattern} version {_VERSION}".encode())
-        vars(self).update(  # past __setattr__, which refuses
+        self.__dict__.update(  # past __setattr__, which refuses
             picture=picture,
             held_out=pattern,
             nyquist=max(height, width) / 4,
@@ -222,8 +222,8 @@ class PictureTask(Task):
 
     def seen_values(self) -> int:
         """Count the numbers that training sees: seen pixels times channels."""
-        height, width, channels = self.picture.values.shape
-        return (height * width - self.held_out.count(height, width)) * channels
+        height, width = self.picture.values.shape[:2]
+        return (height * width - self.held_out.count(height, width)) * self.outputs
 
     @staticmethod
     def to_values(outputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

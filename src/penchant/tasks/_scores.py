@@ -72,7 +72,7 @@ def ssim_map(
     side = min(truth.shape[:2])
     if side < 3:
         return np.full(truth.shape[:2], np.nan)
-    _, similarity = structural_similarity(
+    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
         prediction.astype(np.float64).clip(0, 1),
         truth.astype(np.float64),
         win_size=min(_SSIM_WINDOW, side - 1 + side % 2),
@@ -80,7 +80,8 @@ def ssim_map(
         channel_axis=-1,
         full=True,
     )
-    return np.asarray(similarity).mean(axis=-1)
+    similarity_mean: np.ndarray = np.asarray(similarity).mean(axis=-1)
+    return similarity_mean
 
 
 def band_edges(bands: int = 8) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from penchant.divergences import L2
+from penchant.divergences import L2, Divergence
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Task(ABC):
     """Hash of everything that scores depend on: the data and the held-out pattern."""
     notices: tuple[str, ...] = ()
     """What was done to the data on the way in, one sentence each."""
-    divergence: L2 = L2()
+    divergence: Divergence = L2()
     """What training minimises."""
 
     @abstractmethod
