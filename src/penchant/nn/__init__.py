@@ -1,0 +1,68 @@
+"""Biases to build with: activations, position encodings and the coordinate network.
+
+Plain torch modules that know nothing of studies; torch is all they need.
+"""
+
+from penchant.nn._activation import Activation as Activation
+from penchant.nn._activations import ACTIVATIONS as ACTIVATIONS
+from penchant.nn._activations import ActivationLike as ActivationLike
+from penchant.nn._activations import activation as activation
+from penchant.nn._bumps import Gaussian as Gaussian
+from penchant.nn._bumps import Laplacian as Laplacian
+from penchant.nn._bumps import MultiQuadratic as MultiQuadratic
+from penchant.nn._bumps import Quadratic as Quadratic
+from penchant.nn._bumps import Sinc as Sinc
+from penchant.nn._coordinate import CoordinateNet as CoordinateNet
+from penchant.nn._coordinate import count_parameters as count_parameters
+from penchant.nn._encodings import ENCODINGS as ENCODINGS
+from penchant.nn._encodings import Encoding as Encoding
+from penchant.nn._encodings import NeRF as NeRF
+from penchant.nn._encodings import NoEncoding as NoEncoding
+from penchant.nn._encodings import OneBlob as OneBlob
+from penchant.nn._encodings import RandomFourier as RandomFourier
+from penchant.nn._encodings import encoding as encoding
+from penchant.nn._own import Own as Own
+from penchant.nn._rectifiers import ELU as ELU
+from penchant.nn._rectifiers import GELU as GELU
+from penchant.nn._rectifiers import ReLU as ReLU
+from penchant.nn._rectifiers import Sigmoid as Sigmoid
+from penchant.nn._rectifiers import SiLU as SiLU
+from penchant.nn._rectifiers import Softplus as Softplus
+from penchant.nn._rectifiers import SquaredReLU as SquaredReLU
+from penchant.nn._rectifiers import Tanh as Tanh
+from penchant.nn._waves import FINER as FINER
+from penchant.nn._waves import Gabor as Gabor
+from penchant.nn._waves import Sine as Sine
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "ActivationLike",
+    "CoordinateNet",
+    "ELU",
+    "ENCODINGS",
+    "Encoding",
+    "FINER",
+    "GELU",
+    "Gabor",
+    "Gaussian",
+    "Laplacian",
+    "MultiQuadratic",
+    "NeRF",
+    "NoEncoding",
+    "OneBlob",
+    "Own",
+    "Quadratic",
+    "RandomFourier",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Sinc",
+    "Sine",
+    "Softplus",
+    "SquaredReLU",
+    "Tanh",
+    "activation",
+    "count_parameters",
+    "encoding",
+]
