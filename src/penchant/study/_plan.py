@@ -1,0 +1,254 @@
+"""The plan of a study: the words that a user types, checked, and the designs that they mean.
+
+The same words name the options of `penchant compare`, the arguments of `Study` and the entries of
+`study.toml`.
+"""
+
+import itertools
+import json
+import os
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from penchant.errors import PenchantError, nearest
+from penchant.study import _own
+from penchant.study._design import Design, design, one_line
+
+DEFAULT_DESIGNS: tuple[dict[str, Any], ...] = (
+    {"activation": "relu"},
+    {"activation": "gelu"},
+    {"activation": "gaussian"},
+    {"activation": "sine"},
+    {"activation": "finer"},
+    {"activation": "relu", "encoding": "nerf"},
+)
+
+BUILT_IN = "built-in"
+"""In place of a path: the photograph that comes with scikit-image."""
+
+PILOT_SEED = 1_000_000
+"""Pilots run on this seed; a study's own seeds are 0, 1, 2, ..., below it."""
+
+MOST_DESIGNS = 200
+
+
+class Plan(BaseModel):
+    """Everything that is fixed before the first run.
+
+    Example:
+        >>> plan = Plan(vary={"activation": ["relu", "sine"], "encoding": ["none", "nerf"]})
+        >>> list(plan.labelled())
+        ['relu', 'relu+nerf', 'sine', 'sine+nerf']
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vary: dict[str, list[Any]] = Field(default_factory=dict)
+    """Values by axis; the designs are their full grid."""
+    designs: list[dict[str, Any]] = Field(default_factory=list)
+    """Single designs outside the grid."""
+    seeds: int = Field(default=10, ge=1, lt=PILOT_SEED)
+    steps: int = Field(default=300, ge=1)
+    batch: int = Field(default=8192, ge=1)
+    """Samples a step; all of them where there are fewer."""
+    size: int = Field(default=128, ge=2, le=10_000)
+    """Pixels along a picture's longer side."""
+    held_out: str = "random:0.5"
+    tune: int = Field(default=4, ge=0, le=1000)
+    """Pilots for each design."""
+    match: Literal["width", "parameters"] = "width"
+    """What designs have in common: the width, or (nearly) the number of parameters."""
+    baseline: str | None = None
+    metric: str | None = None
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, words: dict[str, Any]) -> Self:
+        """Check the words of a plan.
+
+        Raises:
+            PenchantError: an unknown word, or a value that does not fit.
+
+        Example:
+            >>> Plan.of({"seeds": 0})
+            Traceback (most recent call last):
+                ...
+            penchant.errors.PenchantError: seeds=0: input should be greater than or equal to 1
+        """
+        for name in words:
+            if name not in cls.model_fields:
+                raise PenchantError(f"{name!r} is unknown: {nearest(name, list(cls.model_fields))}")
+        try:
+            plan = cls(**words)
+        except ValidationError as error:
+            raise PenchantError(one_line(error)) from error
+        plan.baseline_label()
+        return plan
+
+    def labelled(self) -> dict[str, Design]:
+        """Return the designs by label, in the order of the plan.
+
+        A label is a design's short name, and where two share it, the fields in which they differ.
+        """
+        axes = list(self.vary)
+        for axis, values in self.vary.items():
+            if not values:
+                raise PenchantError(f"vary {axis}: no value is given")
+        grid = [dict(zip(axes, values, strict=True)) for values in itertools.product(*self.vary.values())]
+        chosen = [*(grid if axes else []), *self.designs] or list(DEFAULT_DESIGNS)
+        if len(chosen) > MOST_DESIGNS:
+            raise PenchantError(f"vary: {len(chosen)} designs; at most {MOST_DESIGNS} fit a study")
+        designs = [design(fields) for fields in chosen]
+        for one, count in Counter(designs).items():
+            if count > 1:
+                raise PenchantError(f"design {one.label} is in the plan {count} times")
+        return dict(zip(_labels(designs), designs, strict=True))
+
+    def axes(self) -> tuple[str, ...]:
+        """Name the fields in which the designs differ, in the order of the design's fields."""
+        designs = list(self.labelled().values())
+        return tuple(n for n in Design.model_fields if len({getattr(d, n) for d in designs}) > 1)
+
+    def baseline_label(self) -> str:
+        """Return the label of the design that each other one is compared with."""
+        labels = self.labelled()
+        if self.baseline is None:
+            return next(iter(labels))
+        if self.baseline in labels:
+            return self.baseline
+        if "=" in self.baseline:
+            wanted = design(parse_fields(self.baseline))
+            for label, one in labels.items():
+                if one == wanted:
+                    return label
+        raise PenchantError(
+            f"baseline={self.baseline!r} is not in the plan: {nearest(self.baseline, list(labels))}"
+        )
+
+    def fingerprint(self) -> str:
+        """Return the plan as canonical text; two studies are the same where this is."""
+        designs = {label: one.identity for label, one in self.labelled().items()}
+        rest = self.model_dump(exclude={"vary", "designs", "baseline"})
+        return json.dumps({"designs": designs, "baseline": self.baseline_label(), **rest})
+
+
+def _labels(designs: list[Design]) -> list[str]:
+    names = [one.label for one in designs]
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    differing = [
+        field
+        for field in Design.model_fields
+        if field not in ("activation", "encoding") and len({getattr(d, field) for d in designs}) > 1
+    ]
+    labels = []
+    for name, one in zip(names, designs, strict=True):
+        extra = [f"{f}={_short(getattr(one, f))}" for f in differing if getattr(one, f) is not None]
+        labels.append(" ".join([name, *extra]) if name in shared else name)
+    if len(set(labels)) < len(labels):  # two own activations of one name
+        labels = [f"{label} #{index + 1}" for index, label in enumerate(labels)]
+    return labels
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def parse_fields(text: str) -> dict[str, Any]:
+    """Read ``activation=relu,encoding=fourier``.
+
+    Example:
+        >>> parse_fields("activation=relu,encoding=fourier")
+        {'activation': 'relu', 'encoding': 'fourier'}
+    """
+    fields = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise PenchantError(f"design {text!r}: {part!r} is not of the form axis=value")
+        fields[name.strip()] = value.strip()
+    return fields
+
+
+def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
+    """Read ``activation=relu,sine`` and its like.
+
+    Example:
+        >>> parse_vary(["activation=relu,sine", "width=32,64"])
+        {'activation': ['relu', 'sine'], 'width': ['32', '64']}
+    """
+    vary: dict[str, list[Any]] = {}
+    for text in texts:
+        axis, equals, values = text.partition("=")
+        split = [value.strip() for value in values.split(",")]
+        if not equals or not all(split):
+            raise PenchantError(f"vary {text!r} is not of the form axis=value,value,...")
+        if axis.strip() in vary:
+            raise PenchantError(f"vary {axis.strip()!r} is given twice; list all its values once")
+        vary[axis.strip()] = split
+    return vary
+
+
+def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
+    """Write a plan and its signals as TOML; paths are relative to the folder it will lie in."""
+    words = plan.model_dump(exclude_none=True, exclude_defaults=True, exclude={"vary", "designs"})
+    always = {n: getattr(plan, n) for n in ("seeds", "steps", "size", "held_out", "tune", "match")}
+    document: dict[str, Any] = {
+        "signals": [s if s == BUILT_IN else _relative(s, folder) for s in signals],
+        **always,
+        **words,
+        "vary": {axis: [_moved(v, folder) for v in vs] for axis, vs in plan.vary.items()},
+        "designs": [{n: _moved(v, folder) for n, v in d.items()} for d in plan.designs],
+    }
+    head = "# A Penchant study; `penchant run study.toml` does it again.\n"
+    return (head + tomli_w.dumps({k: v for k, v in document.items() if v not in ({}, [])})).encode()
+
+
+def read_toml(path: Path) -> tuple[Plan, list[str]]:
+    """Read a study's file.
+
+    Returns:
+        The plan, and the signals with paths resolved against the file's folder.
+
+    Raises:
+        PenchantError: the file is missing, is not TOML, or has words that do not fit.
+    """
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise PenchantError(f"{path}: more than 1 MB; this is no study")
+        words = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PenchantError(f"{path} is not TOML: {error}") from error
+    signals = words.pop("signals", [])
+    if not (isinstance(signals, list) and signals and all(isinstance(s, str) for s in signals)):
+        raise PenchantError(f"{path}: signals must be a list of picture files")
+    here = path.parent
+    for values in words.get("vary", {}).values() if isinstance(words.get("vary"), dict) else ():
+        if isinstance(values, list):
+            values[:] = [_found(value, here) for value in values]
+    for one in words.get("designs", []) if isinstance(words.get("designs"), list) else ():
+        if isinstance(one, dict):
+            one.update({name: _found(value, here) for name, value in one.items()})
+    try:
+        plan = Plan.of(words)
+    except PenchantError as error:
+        raise PenchantError(f"{path}: {error}") from error
+    return plan, [s if s == BUILT_IN else str(here / s) for s in signals]
+
+
+def _relative(path: str, folder: Path) -> str:
+    return os.path.relpath(path, folder)
+
+
+def _moved(value: Any, folder: Path) -> Any:
+    return _relative(value, folder) if isinstance(value, str) and _own.is_own(value) else value
+
+
+def _found(value: Any, folder: Path) -> Any:
+    return str(folder / value) if isinstance(value, str) and _own.is_own(value) else value

@@ -1,0 +1,21 @@
+"""How a network learns: gradients computed fast, optimisers, budgets. Knows nothing of pictures."""
+
+from penchant.training._gradients import AutogradGradient as AutogradGradient
+from penchant.training._gradients import Gradient as Gradient
+from penchant.training._gradients import gradient_of as gradient_of
+from penchant.training._optimizer import Optimizer as Optimizer
+from penchant.training._optimizer import OptimizerName as OptimizerName
+from penchant.training._optimizer import hidden_matrices as hidden_matrices
+from penchant.training._training import Recipe as Recipe
+from penchant.training._training import Training as Training
+
+__all__ = [
+    "AutogradGradient",
+    "Gradient",
+    "Optimizer",
+    "OptimizerName",
+    "Recipe",
+    "Training",
+    "gradient_of",
+    "hidden_matrices",
+]

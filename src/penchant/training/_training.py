@@ -1,0 +1,144 @@
+"""One network learning from one set of samples, step by step, under a budget."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from penchant.divergences import Divergence
+from penchant.errors import PenchantError
+from penchant.randomness import generator
+from penchant.training._gradients import gradient_of
+from penchant.training._optimizer import Optimizer, OptimizerName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network learns: optimiser, rate, and a budget of steps over batches of samples.
+
+    The rate falls linearly to zero over the budget.
+
+    Raises:
+        PenchantError: a number that is not positive.
+
+    Example:
+        >>> Recipe(steps=100).batch
+        8192
+    """
+
+    steps: int
+    optimizer: OptimizerName = "muon"
+    learning_rate: float = 1e-3
+    batch: int = 8192
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "learning_rate", "batch"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise PenchantError(f"Recipe({name}={value}): a positive number is needed")
+
+
+class Training:
+    """A network, its samples and a recipe; `advance` moves it forward.
+
+    Batches are drawn without replacement from a permutation keyed by (seed, epoch), so that runs
+    of one seed see the same samples in the same order, and a resumed run goes on as if nothing
+    had happened. A divergence that is not finite stops the run and marks it.
+
+    Args:
+        network: trained in place.
+        divergence: what is minimised.
+        inputs: all that the network may see, on its device.
+        targets: the answers.
+        recipe: optimiser and budget.
+        seed: keys the order of the batches.
+
+    Example:
+        >>> from penchant.divergences import L2
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> with torch.random.fork_rng():
+        ...     _ = torch.manual_seed(0)
+        ...     training = Training(nn.Linear(1, 1), L2(), x, 2 * x, Recipe(200, "adam", 0.1), 0)
+        >>> training.advance(200)
+        >>> training.step, training.diverged, training.divergence < 1e-3
+        (200, False, True)
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        divergence: Divergence,
+        inputs: Float[Tensor, "samples inputs"],
+        targets: Float[Tensor, "samples outputs"],
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        if len(inputs) != len(targets) or len(inputs) == 0:
+            raise PenchantError(
+                f"Training: inputs {tuple(inputs.shape)} and targets {tuple(targets.shape)} "
+                "must have the same, positive number of rows"
+            )
+        self.network, self.inputs, self.targets = network, inputs, targets
+        self.recipe, self.seed = recipe, seed
+        self.step = 0
+        self.seconds = 0.0
+        """Processor seconds spent in steps by the calling thread."""
+        self.divergence = math.nan
+        """Mean over the last batch, before its step."""
+        self.diverged = False
+        self._gradient = gradient_of(network, divergence)
+        self._optimizer = Optimizer(network, recipe.optimizer, recipe.learning_rate)
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent or the run diverged."""
+        return self.diverged or self.step >= self.recipe.steps
+
+    def advance(self, steps: int) -> None:
+        """Take up to `steps` optimisation steps; stop early when finished."""
+        started = time.thread_time()
+        for _ in range(steps):
+            if self.finished:
+                break
+            self.divergence = self._gradient(*self._batch())
+            if not math.isfinite(self.divergence):
+                self.diverged = True
+                break
+            self._optimizer.step(1 - self.step / self.recipe.steps)
+            self.step += 1
+        self.seconds += time.thread_time() - started
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        if self.recipe.batch >= len(self.inputs):
+            return self.inputs, self.targets
+        epoch, place = divmod(self.step, len(self.inputs) // self.recipe.batch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            draws = generator(self.seed, "batch", epoch)
+            self._order = torch.randperm(len(self.inputs), generator=draws).to(self.inputs.device)
+        chosen = self._order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
+        return self.inputs[chosen], self.targets[chosen]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a checkpoint needs to go on with the same numbers."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "divergence": self.divergence,
+            "diverged": self.diverged,
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a checkpoint of a training with the same arguments."""
+        for name in ("step", "seconds", "divergence", "diverged"):
+            setattr(self, name, state[name])
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
