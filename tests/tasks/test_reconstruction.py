@@ -59,11 +59,11 @@ def test_coordinates_are_pixel_centres_with_the_aspect_kept(height, width):
 
 
 def test_a_grid_over_a_region_is_part_of_the_grid_over_the_whole():
-    whole = grid_coordinates(12, 20, scale=3)
+    whole = grid_coordinates(12, 20, scale=3.0)
     assert whole.shape == (36, 60, 2)
-    part = grid_coordinates(12, 20, region=(5, 2, 9, 12), scale=3)
+    part = grid_coordinates(12, 20, region=(5.0, 2.0, 9.0, 12.0), scale=3.0)
     torch.testing.assert_close(part, whole[6:36, 15:27])
-    single = grid_coordinates(12, 20, region=(4.5, 2, 5, 2.25), scale=0.1)
+    single = grid_coordinates(12, 20, region=(4.5, 2.0, 5.0, 2.25), scale=0.1)
     expected = coordinates(torch.tensor([[[4.75, 2.125]]]), 12, 20)
     torch.testing.assert_close(single, expected)
 
@@ -71,11 +71,11 @@ def test_a_grid_over_a_region_is_part_of_the_grid_over_the_whole():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"region": (5, 2, 5, 9)}, "region=5,2,5,9: left, top, right, bottom must enclose"),
-        ({"region": (-1, 0, 5, 9)}, "20×12 pixels"),
-        ({"region": (0, 0, 21, 9)}, "20×12 pixels"),
-        ({"region": (0, 0, float("nan"), 9)}, "region=0,0,nan,9"),
-        ({"scale": 0}, "scale=0"),
+        ({"region": (5.0, 2.0, 5.0, 9.0)}, "region=5,2,5,9: left, top, right, bottom must enclose"),
+        ({"region": (-1.0, 0.0, 5.0, 9.0)}, "20×12 pixels"),
+        ({"region": (0.0, 0.0, 21.0, 9.0)}, "20×12 pixels"),
+        ({"region": (0.0, 0.0, float("nan"), 9.0)}, "region=0,0,nan,9"),
+        ({"scale": 0.0}, "scale=0"),
         ({"scale": float("inf")}, "scale=inf"),
         ({"scale": 1e4}, "200000×120000 new pixels"),
     ],

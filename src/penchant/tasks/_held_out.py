@@ -44,7 +44,7 @@ class HeldOut:
     """
 
     pattern: str = "none"
-    amount: float = 0.0
+    amount: float | int = 0
 
     @classmethod
     def parse(cls, text: str) -> "HeldOut":
@@ -78,8 +78,7 @@ class HeldOut:
         """Write the pattern as `parse` reads it, always in the same words."""
         if ":" not in _PATTERNS[self.pattern]:
             return self.pattern
-        amount = int(self.amount) if self.pattern == "every" else self.amount
-        return f"{self.pattern}:{amount}"
+        return f"{self.pattern}:{self.amount}"
 
     def count(self, height: int, width: int) -> int:
         """Count the held-out pixels of a picture, the same for every seed.
@@ -117,7 +116,7 @@ class HeldOut:
         elif self.pattern == "checkerboard":
             mask = diagonal % 2 == 1
         else:
-            mask = diagonal % int(self.amount) == 0
+            mask = diagonal % self.amount == 0
         self._check(mask)
         return mask
 

@@ -8,6 +8,7 @@ small result: it commutes with the average.
 Numbers are taken as the file stores them, without colour management and without gamma.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 100_000_000
 """The largest picture that is decoded; a file that claims more is taken for a bomb."""
+
+# PIL also logs what it raises; without a handler Python prints that beside our one line.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _STRIP_PIXELS = 1 << 20
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -214,7 +218,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
-        return f"{path}: not a picture in any format that PIL reads, or cut off in its header"
+        return f"{path}: not a picture in any format that PIL reads, or one cut short"
     if isinstance(error, Image.DecompressionBombError):
         return f"{path}: more than {MAX_PIXELS // 10**6} megapixels, refused as a bomb ({reason})"
     return f"{path}: the picture in it is damaged, cut short or unsupported (PIL: {reason})"

@@ -76,7 +76,7 @@ def grid_coordinates(
         >>> grid_coordinates(2, 2, region=(0, 0, 1, 2), scale=2).shape
         torch.Size([4, 2, 2])
     """
-    left, top, right, bottom = region or (0, 0, width, height)
+    left, top, right, bottom = region or (0.0, 0.0, width, height)
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise PenchantError(
             f"region={left:g},{top:g},{right:g},{bottom:g}: left, top, right, bottom must enclose "
@@ -223,7 +223,8 @@ class PictureTask(Task):
     def seen_values(self) -> int:
         """Count the numbers that training sees: seen pixels times channels."""
         height, width = self.picture.values.shape[:2]
-        return (height * width - self.held_out.count(height, width)) * self.outputs
+        seen: int = height * width - self.held_out.count(height, width)
+        return seen * self.outputs
 
     @staticmethod
     def to_values(outputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
