@@ -101,9 +101,9 @@ class CoordinateNet(nn.Module):
         activations[-1].initialise_head_(self.head.weight, self.head.bias, draws)
 
     def _first_moment(self, inputs: int, draws: torch.Generator) -> float:
-        points = torch.rand((PROBE_POINTS, inputs), generator=draws, device="cpu").mul_(2).sub_(1)
+        points = torch.rand((PROBE_POINTS, inputs), generator=draws, dtype=torch.float32)
         with torch.no_grad():
-            code = self.encoding(points.to(torch.get_default_dtype()))
+            code = self.encoding((2 * points - 1).to(torch.get_default_dtype()))
             values: Tensor = self.activations[0](self.layers[0](code))
         moments = values.abs().double().square().mean(dim=0)
         # A sum of Python floats in a fixed order, and few digits: the same on any thread count.

@@ -135,9 +135,8 @@ class NeRF(Encoding):
 
     def encode(self, x: Float[Tensor, "*points inputs"]) -> Float[Tensor, "*points features"]:
         """Return the coordinates, then all sines, then all cosines."""
-        octaves = torch.arange(self.frequencies, device=x.device)
-        angles = x.unsqueeze(-1) * (math.pi / 2 * 2.0**octaves).to(x.dtype)  # (*points, inputs, L)
-        angles = angles.flatten(-2)
+        octaves = 2 ** torch.arange(self.frequencies, device=x.device, dtype=x.dtype)
+        angles = (math.pi / 2 * x.unsqueeze(-1) * octaves).flatten(-2)  # (*points, inputs·L)
         return torch.cat((x, angles.sin(), angles.cos()), dim=-1)
 
 
@@ -225,8 +224,8 @@ class OneBlob(Encoding):
     def encode(self, x: Float[Tensor, "*points inputs"]) -> Float[Tensor, "*points features"]:
         """Return the bumps of the first coordinate, then of the next."""
         width = 2 / self.bins
-        centres = (torch.arange(self.bins, device=x.device) + 0.5) * width - 1
-        distances = (x.unsqueeze(-1) - centres.to(x.dtype)) / width  # (*points, inputs, bins)
+        centres = (torch.arange(self.bins, device=x.device, dtype=x.dtype) + 0.5) * width - 1
+        distances = (x.unsqueeze(-1) - centres) / width  # (*points, inputs, bins)
         return torch.exp(-distances.square() / 2).flatten(-2)
 
 

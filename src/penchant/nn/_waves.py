@@ -189,9 +189,9 @@ class Gabor(Activation):
     The first layer gives it real z, the later ones complex z. Since
     :math:`|\varphi| = e^{-\omega\,\mathrm{Im} z - |s z|^2}` grows against the imaginary part, a
     large ω/s would let the layers explode; so the hidden layers hold :math:`\mathrm{E}|q z|^2 = 1`
-    with q = max(s, ω − s), which is q = s up to ω = 2s, the paper's ratio. For a circular
-    complex normal z and v = E|s z|²,
-    :math:`\mathrm{E}|\varphi|^2 = e^{(\omega/s)^2 v / (1 + 2v)} / (1 + 2v)`.
+    with q = max(s, ω²/4s), which is q = s up to ω = 2s, the paper's ratio, and which a departure
+    from 1 leaves smaller in the next layer, whatever ω and s. For a circular complex normal z and
+    v = E|s z|², :math:`\mathrm{E}|\varphi|^2 = e^{(\omega/s)^2 v / (1 + 2v)} / (1 + 2v)`.
 
     Args:
         scale: s, the paper's s₀.
@@ -271,8 +271,8 @@ class Gabor(Activation):
 
     @property
     def canonical_scale(self) -> float:
-        """q = max(s, ω − s), the scale at which the hidden layers hold second moment 1."""
-        return max(self.scale, self.omega - self.scale)
+        """q = max(s, ω²/4s), the scale at which the hidden layers hold second moment 1."""
+        return max(self.scale, self.omega**2 / (4 * self.scale))
 
     @cached_property
     def second_moment(self) -> float:
