@@ -99,7 +99,10 @@ class Plan(BaseModel):
         for axis, values in self.vary.items():
             if not values:
                 raise PenchantError(f"vary {axis}: no value is given")
-        grid = [dict(zip(axes, values, strict=True)) for values in itertools.product(*self.vary.values())]
+        grid = [
+            dict(zip(axes, values, strict=True))
+            for values in itertools.product(*self.vary.values())
+        ]
         chosen = [*(grid if axes else []), *self.designs] or list(DEFAULT_DESIGNS)
         if len(chosen) > MOST_DESIGNS:
             raise PenchantError(f"vary: {len(chosen)} designs; at most {MOST_DESIGNS} fit a study")

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Status = Literal["done", "diverged"]
 
@@ -119,3 +122,32 @@ class Results:
     warnings: tuple[str, ...]
     """Validity warnings and what could not be held equal, one sentence each."""
     method: Mapping[str, str] = field(default_factory=dict)
+
+    def to_pandas(self) -> "DataFrame":
+        """Return one row a run.
+
+        Returns:
+            A frame with columns run, design, seed, status, steps, seconds, parameters, one for
+            each axis in which the designs differ (and signal, where there are several), then one
+            for each metric.
+        """
+        import pandas
+
+        several = len({run.signal for run in self.runs}) > 1
+        return pandas.DataFrame(
+            [
+                {
+                    "run": run.id,
+                    "design": run.design,
+                    "seed": run.seed,
+                    "status": run.status,
+                    "steps": run.steps,
+                    "seconds": run.seconds,
+                    "parameters": run.parameters,
+                    **({"signal": run.signal} if several else {}),
+                    **{axis: run.settings[axis] for axis in self.axes},
+                    **run.metrics,
+                }
+                for run in self.runs
+            ]
+        )

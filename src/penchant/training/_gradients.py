@@ -17,7 +17,7 @@ from penchant.divergences import Divergence
 from penchant.nn import CoordinateNet
 
 BLOCK = 1024
-"""Samples in a block: at width 128 to 256 a layer's buffers then fit a core's second-level cache."""
+"""Samples in a block: a layer's buffers then stay in a core's second-level cache."""
 
 
 class Gradient(ABC):

@@ -1,0 +1,57 @@
+"""Studies: designs, plans, runs, stores and verdicts; and single networks, fitted and decoded."""
+
+from penchant.study._design import CoordinateDesign as CoordinateDesign
+from penchant.study._design import Design as Design
+from penchant.study._design import design as design
+from penchant.study._executors import WorkerError as WorkerError
+from penchant.study._fitted import FIT_SIZE as FIT_SIZE
+from penchant.study._fitted import FIT_STEPS as FIT_STEPS
+from penchant.study._fitted import Fitted as Fitted
+from penchant.study._fitted import fit as fit
+from penchant.study._fitted import load as load
+from penchant.study._folder import REPORT as REPORT
+from penchant.study._jobs import Event as Event
+from penchant.study._jobs import Finished as Finished
+from penchant.study._jobs import Job as Job
+from penchant.study._jobs import Progress as Progress
+from penchant.study._plan import BUILT_IN as BUILT_IN
+from penchant.study._plan import Plan as Plan
+from penchant.study._plan import parse_fields as parse_fields
+from penchant.study._plan import parse_vary as parse_vary
+from penchant.study._results import Moment as Moment
+from penchant.study._results import Pilot as Pilot
+from penchant.study._results import Reconstruction as Reconstruction
+from penchant.study._results import Results as Results
+from penchant.study._results import Run as Run
+from penchant.study._results import Verdict as Verdict
+from penchant.study._study import Study as Study
+from penchant.study._verdict import judge as judge
+
+__all__ = [
+    "BUILT_IN",
+    "CoordinateDesign",
+    "Design",
+    "Event",
+    "FIT_SIZE",
+    "FIT_STEPS",
+    "Finished",
+    "Fitted",
+    "Job",
+    "Moment",
+    "Pilot",
+    "Plan",
+    "Progress",
+    "REPORT",
+    "Reconstruction",
+    "Results",
+    "Run",
+    "Study",
+    "Verdict",
+    "WorkerError",
+    "design",
+    "fit",
+    "judge",
+    "load",
+    "parse_fields",
+    "parse_vary",
+]

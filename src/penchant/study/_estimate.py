@@ -1,0 +1,53 @@
+"""How long a study will take, from timing a few steps of each of its designs here and now."""
+
+import time
+from collections.abc import Sequence
+
+import torch
+
+from penchant.study._jobs import LOOKS, Job
+from penchant.tasks import Task
+from penchant.training import Training
+
+STEPS = 3
+START = 4.0
+"""Seconds in which a pool's processes load torch."""
+
+
+def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> float:
+    """Estimate the wall seconds that jobs will take.
+
+    Args:
+        jobs: all of them; those that share task and design are timed once.
+        tasks: their data.
+        workers: processes that share them.
+
+    Returns:
+        Seconds; other work on the machine makes it an underestimate.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        cost: dict[tuple[int, str], float] = {}
+        for job in jobs:
+            if (job.task, job.design) not in cost:
+                cost[job.task, job.design] = _seconds(job, tasks[job.task])
+        total = sum(cost[job.task, job.design] for job in jobs)
+    finally:
+        torch.set_num_threads(threads)
+    return total / workers + (START if workers > 1 else 0)
+
+
+def _seconds(job: Job, task: Task) -> float:
+    split = task.split(job.seed)
+    network = job.settings.build(task.inputs, task.outputs, job.seed)
+    training = Training(
+        network, task.divergence, split.inputs, split.targets, job.recipe(), job.seed
+    )
+    training.advance(1)  # the first step makes the buffers
+    started = time.perf_counter()
+    training.advance(STEPS)
+    steps = (time.perf_counter() - started) / max(1, training.step - 1)
+    started = time.perf_counter()
+    split.score(network)
+    return steps * job.steps + (time.perf_counter() - started) * LOOKS

@@ -1,0 +1,149 @@
+"""Who performs the jobs: this process, or a pool of processes with one thread each.
+
+An executor turns jobs and tasks into events. A pool's workers talk to the parent over a pipe
+each, and wait for work there; when the parent dies, however suddenly, the pipe breaks and they
+leave. There are no locks, no threads and no shared state.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Protocol
+
+from penchant.errors import PenchantError
+from penchant.study._jobs import Event, Finished, Job, perform
+from penchant.tasks import Task
+
+if TYPE_CHECKING:
+    _Connection = Connection[Any, Any]
+else:
+    _Connection = Connection
+
+
+class Executor(Protocol):
+    """Performs jobs; each job's events come in order, and end with its `Finished`."""
+
+    def __call__(self, jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
+        """Perform jobs in any order; the caller may stop listening at any time."""
+
+
+def in_process(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
+    """Perform jobs one after another, here."""
+    for job in jobs:
+        yield from perform(job, tasks[job.task])
+
+
+class Pool:
+    """A pool of processes, started once and used for every batch of jobs until it is closed.
+
+    Args:
+        workers: how many.
+        tasks: sent to each worker once.
+    """
+
+    def __init__(self, workers: int, tasks: Sequence[Task]) -> None:
+        self.tasks = tasks
+        # Not forked: a forked child inherits the state of threads that do not exist in it.
+        context = multiprocessing.get_context("spawn")
+        self.connections: list[_Connection] = []
+        self.processes = []
+        with _one_thread_environment():
+            for _ in range(workers):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_work, args=(theirs, tasks), daemon=True)
+                process.start()
+                theirs.close()
+                self.connections.append(ours)
+                self.processes.append(process)
+
+    def __call__(self, jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
+        """Hand jobs out one at a time and pass events on as they come."""
+        assert tasks is self.tasks, "a pool serves the tasks it was made for"
+        waiting = list(reversed(jobs))
+        busy: list[_Connection] = []
+        for connection in self.connections[: len(waiting)]:
+            _send(connection, waiting.pop())
+            busy.append(connection)
+        while busy:
+            ready = wait(busy)
+            for connection in [one for one in busy if one in ready]:
+                event = _receive(connection)
+                if isinstance(event, Finished):
+                    if waiting:
+                        _send(connection, waiting.pop())
+                    else:
+                        busy.remove(connection)
+                yield event
+
+    def close(self) -> None:
+        """End the workers at once; what they had not finished is lost, and nothing else."""
+        for connection in self.connections:
+            connection.close()
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.join()
+
+
+class WorkerError(RuntimeError):
+    """A worker failed or died: our fault, or the machine's."""
+
+
+def _send(connection: _Connection, job: Job) -> None:
+    try:
+        connection.send(job)
+    except OSError as error:
+        raise WorkerError("a worker process died; was it out of memory?") from error
+
+
+def _receive(connection: _Connection) -> Event:
+    try:
+        event = connection.recv()
+    except (EOFError, OSError) as error:
+        raise WorkerError("a worker process died; was it out of memory?") from error
+    if isinstance(event, PenchantError):
+        raise event
+    if isinstance(event, BaseException):
+        raise WorkerError(str(event)) from event
+    return event  # type: ignore[no-any-return]
+
+
+def _work(connection: _Connection, tasks: Sequence[Task]) -> None:
+    # Ctrl-C reaches the whole group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            job = connection.recv()
+            try:
+                for event in perform(job, tasks[job.task]):
+                    connection.send(event)
+            except PenchantError as error:
+                connection.send(error)
+            except (BrokenPipeError, EOFError):
+                raise
+            except Exception as error:
+                import traceback
+
+                connection.send(WorkerError("".join(traceback.format_exception(error))))
+    except (BrokenPipeError, EOFError, ConnectionResetError):
+        sys.exit(0)
+
+
+class _one_thread_environment:
+    """Start children with one thread for every numerical library: they share the cores."""
+
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+    def __enter__(self) -> None:
+        self.before = {name: os.environ.get(name) for name in self.names}
+        os.environ.update(dict.fromkeys(self.names, "1"))
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self.before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,131 @@
+"""A study's folder: what lies in it, and who may write there.
+
+    study.toml  study.db  results.csv  verdicts.json  report.html  networks/*.safetensors
+
+`report.html` is written by the caller through `penchant.report`, since a study knows of no pages.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from penchant.errors import PenchantError
+from penchant.files import cannot_write, write_whole
+from penchant.study._design import Design
+from penchant.study._model_file import model_bytes
+from penchant.study._plan import Plan, write_toml
+from penchant.study._results import Results
+from penchant.tasks import Task
+
+PLAN = "study.toml"
+DATABASE = "study.db"
+RESULTS = "results.csv"
+VERDICTS = "verdicts.json"
+REPORT = "report.html"
+NETWORKS = "networks"
+
+
+def prepare(folder: Path, *, fresh: bool) -> None:
+    """Make a folder ready for a study, or say why it cannot be.
+
+    Raises:
+        PenchantError: it is a file, cannot be written, or has files of the study's names that no
+            study accounts for.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise PenchantError(f"cannot use {folder} as a study's folder: it is a file") from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    if fresh:
+        _clear(folder)
+    elif not (folder / DATABASE).exists():
+        for name in (RESULTS, VERDICTS, REPORT):
+            if (folder / name).exists():
+                raise PenchantError(
+                    f"{folder / name} is there without its study; choose another --out, or "
+                    "--fresh to overwrite it"
+                )
+
+
+def _clear(folder: Path) -> None:
+    try:
+        for name in (
+            PLAN,
+            RESULTS,
+            VERDICTS,
+            REPORT,
+            DATABASE,
+            f"{DATABASE}-wal",
+            f"{DATABASE}-shm",
+        ):
+            (folder / name).unlink(missing_ok=True)
+        for network in (folder / NETWORKS).glob("*.safetensors"):
+            network.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def holds_another(folder: Path | None, there: str, ours: str) -> str:
+    """Say in which words the study in a folder differs from the one that was asked for."""
+    old, new = json.loads(there), json.loads(ours)
+    old_plan, new_plan = json.loads(old["plan"]), json.loads(new["plan"])
+    names = [name for name in new_plan if old_plan.get(name) != new_plan[name]]
+    if old["tasks"] != new["tasks"]:
+        names.insert(0, "signals")
+    return (
+        f"{folder} holds another study (it differs in {', '.join(names)}); choose another --out, "
+        "or --fresh to overwrite it"
+    )
+
+
+def write_plan(folder: Path, plan: Plan, signals: list[str]) -> None:
+    """Write `study.toml` where it is not there yet; nothing for signals that have no path."""
+    if signals and not (folder / PLAN).exists():
+        write_whole(folder / PLAN, write_toml(plan, signals, folder))
+
+
+def export(
+    folder: Path, results: Results, networks: Iterable[tuple[str, Design, Task, bytes]]
+) -> None:
+    """Write results, verdicts and networks."""
+    try:
+        (folder / NETWORKS).mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / NETWORKS, error) from error
+    for name, design, task, tensors in networks:
+        path = folder / NETWORKS / name
+        if not path.exists():
+            write_whole(path, model_bytes(tensors, design, task))
+    table = results.to_pandas().to_csv(index=False, lineterminator="\n")
+    write_whole(folder / RESULTS, table.encode())
+    write_whole(folder / VERDICTS, verdicts_json(results).encode())
+
+
+def verdicts_json(results: Results) -> str:
+    """Write the verdicts as JSON; numbers that are not finite become null."""
+    entries = [{k: _plain(v) for k, v in asdict(one).items()} for one in results.verdicts]
+    return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def file_name(label: str) -> str:
+    """Turn a label into a file's name.
+
+    Example:
+        >>> file_name("relu+nerf width=32")
+        'relu+nerf_width=32'
+    """
+    return re.sub(r"[^\w.+=#-]", "_", label)

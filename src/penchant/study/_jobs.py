@@ -1,0 +1,159 @@
+"""One run, from its job to its finished record: the piece of a study that any worker performs.
+
+A job is small and picklable, names everything that its numbers depend on, and is performed on one
+thread with keyed randomness; so where, when and beside what it runs does not matter.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import save
+
+from penchant.nn import count_parameters
+from penchant.study._design import Design
+from penchant.study._results import Moment, Run, Status
+from penchant.tasks import Score, Split, Task
+from penchant.training import Recipe, Training
+
+NUMERICS = 1
+"""Raised whenever the same job would give other numbers."""
+
+LOOKS = 16
+"""How often a run is scored while it trains, the start and the end included."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A planned run: a design and a seed on the task of an index, under a budget."""
+
+    task: int
+    signal: str
+    design: str
+    settings: Design
+    seed: int
+    steps: int
+    batch: int
+    metric: str
+    validation: bool = False
+
+    def id(self, fingerprint: str) -> str:
+        """Hash data, design, seed, budget and the version of the numerics."""
+        content = {
+            "task": fingerprint,
+            "validation": self.validation,
+            "design": self.settings.identity,
+            "seed": self.seed,
+            "steps": self.steps,
+            "batch": self.batch,
+            "numerics": NUMERICS,
+            "torch": torch.__version__,
+        }
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+    def recipe(self) -> Recipe:
+        """Return how the network learns."""
+        assert self.settings.learning_rate is not None, "a job's design is resolved"
+        return Recipe(self.steps, self.settings.optimizer, self.settings.learning_rate, self.batch)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a job at work."""
+
+    job: Job
+    step: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job's record, and its network as a safetensors file's content."""
+
+    job: Job
+    run: Run
+    network: bytes
+
+
+Event = Progress | Finished
+
+
+def perform(job: Job, task: Task) -> Iterator[Event]:
+    """Do a job, reporting on the way; the last event is `Finished`.
+
+    Args:
+        job: what to do.
+        task: its data.
+
+    Yields:
+        Looks while it trains, then the record.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield from _perform(job, task)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _perform(job: Job, task: Task) -> Iterator[Event]:
+    split = task.split(job.seed, validation=job.validation)
+    network = job.settings.build(task.inputs, task.outputs, job.seed)
+    training = Training(
+        network, task.divergence, split.inputs, split.targets, job.recipe(), job.seed
+    )
+    curve: list[Moment] = []
+    for step in look_steps(job.steps):
+        training.advance(step - training.step)
+        if training.diverged:
+            break
+        if step < job.steps:
+            score = split.score(network, final=False)
+            curve.append(_moment(training, score))
+            yield Progress(job, step, score.metrics.get(job.metric, math.nan))
+    status, score = final_score(training, split)
+    curve.append(_moment(training, score))
+    yield Finished(
+        job,
+        Run(
+            id=job.id(task.fingerprint),
+            signal=job.signal,
+            design=job.design,
+            seed=job.seed,
+            status=status,
+            steps=training.step,
+            seconds=training.seconds,
+            parameters=count_parameters(network),
+            settings=job.settings.model_dump(),
+            metrics=dict(score.metrics),
+            bands=score.bands,
+            curve=tuple(curve),
+        ),
+        save(network.state_dict()),
+    )
+
+
+def final_score(training: Training, split: Split) -> tuple[Status, Score]:
+    """Score what training left; a diverged network is scored as the best constant answer."""
+    finite = all(bool(torch.isfinite(p).all()) for p in training.network.parameters())
+    if training.diverged or not finite:
+        return "diverged", split.constant_score()
+    return "done", split.score(training.network)
+
+
+def look_steps(steps: int) -> list[int]:
+    """Choose the steps to look at: closer together at the start, where more happens.
+
+    Example:
+        >>> look_steps(300)
+        [0, 1, 5, 12, 21, 33, 48, 65, 85, 108, 133, 161, 192, 225, 261, 300]
+    """
+    return sorted({round(steps * (look / (LOOKS - 1)) ** 2) for look in range(LOOKS)})
+
+
+def _moment(training: Training, score: Score) -> Moment:
+    return Moment(training.step, training.seconds, dict(score.metrics), score.bands)

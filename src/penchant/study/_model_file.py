@@ -1,0 +1,173 @@
+"""A network in a file: safetensors, with the design and the signal's shape in its header.
+
+Nothing in such a file is executed. What it says is checked before a network is built from it: the
+design like a user's own words, the tensors by name and shape, and all by a bound on size.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from penchant.errors import PenchantError
+from penchant.nn import CoordinateNet
+from penchant.study import _own
+from penchant.study._design import Design, design
+from penchant.tasks import PictureTask, Task
+
+LARGEST = 1_000_000_000
+"""Bytes beyond which a file is not opened."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a network was fitted to: enough to decode it."""
+
+    kind: str
+    name: str
+    inputs: int
+    outputs: int
+    height: int = 0
+    width: int = 0
+
+    @classmethod
+    def of(cls, task: Task) -> "Signal":
+        """Describe a task's signal."""
+        if not isinstance(task, PictureTask):
+            return cls("samples", task.name, task.inputs, task.outputs)
+        height, width = task.picture.values.shape[:2]
+        return cls("picture", task.name, task.inputs, task.outputs, height, width)
+
+
+def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
+    """Put the design and the signal's shape beside a network's tensors.
+
+    Args:
+        tensors: the network's state, as a safetensors file's content.
+        design: resolved and with a width.
+        task: what it was fitted to.
+
+    Returns:
+        The content of a model file.
+    """
+    import penchant
+
+    # A model file names an own activation but not its file: paths are this machine's.
+    fields = {**design.model_dump(), "activation": _own.label(design.activation)}
+    if _own.is_own(design.activation):
+        fields["own"] = True
+    header = {
+        "penchant": penchant.__version__,
+        "design": json.dumps(fields),
+        "signal": json.dumps(vars(Signal.of(task))),
+    }
+    return bytes(save_tensors(load_tensors(tensors), header))
+
+
+def read_model(path: Path, activation: str | None = None) -> tuple[CoordinateNet, Design, Signal]:
+    """Read a model file.
+
+    Args:
+        path: the file.
+        activation: ``file.py:Name`` for a network with a user's own activation.
+
+    Returns:
+        The network, its design and its signal.
+
+    Raises:
+        PenchantError: the file is missing, too large, not ours, or does not hold together.
+    """
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise PenchantError(f"{path} is a folder; a .safetensors file is needed")
+        if size > LARGEST:
+            raise PenchantError(f"{path} has {size:,} bytes; at most {LARGEST:,} are read")
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if "penchant" not in header:
+                raise PenchantError(f"{path} was not written by Penchant: it names no design")
+            one, signal = _read_header(path, header, activation)
+            _check_size(path, one, sum(_count(shape) for shape in shapes.values()))
+            network = one.build(signal.inputs, signal.outputs, seed=0)
+            _check_shapes(path, shapes, network)
+            network.load_state_dict({name: file.get_tensor(name) for name in shapes})
+    except OSError as error:
+        raise PenchantError(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}"
+        ) from error
+    except SafetensorError as error:
+        raise PenchantError(f"{path} is not a safetensors file: {error}") from error
+    return network, one, signal
+
+
+def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> CoordinateNet:
+    """Build a design's network and fill it with stored tensors."""
+    network = design.build(task.inputs, task.outputs, seed)
+    network.load_state_dict(load_tensors(tensors))
+    return network
+
+
+def _read_header(
+    path: Path, header: dict[str, str], activation: str | None
+) -> tuple[Design, Signal]:
+    try:
+        fields: dict[str, Any] = json.loads(header["design"])
+        signal = Signal(**json.loads(header["signal"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PenchantError(f"{path}: its header is damaged ({error})") from error
+    own = fields.pop("own", False) if isinstance(fields, dict) else False
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise PenchantError(f"{path}: its header is damaged (the design is no table)")
+    if own:
+        name = fields.get("activation")
+        if activation is None:
+            raise PenchantError(
+                f"{path} uses an activation of its owner's, {name!r}; say where it is: "
+                f"--activation file.py:{name}"
+            )
+        fields["activation"] = activation
+    elif _own.is_own(str(fields.get("activation"))):
+        raise PenchantError(f"{path}: its header is damaged (it names a file to execute)")
+    numbers = (signal.inputs, signal.outputs, signal.height, signal.width)
+    if not all(isinstance(n, int) and 0 <= n <= 1_000_000 for n in numbers):
+        raise PenchantError(f"{path}: its header is damaged (the signal's shape is {numbers})")
+    try:
+        return design(fields), signal
+    except PenchantError as error:
+        raise PenchantError(f"{path}: {error}") from error
+
+
+def _check_size(path: Path, design: Design, values: int) -> None:
+    # Before anything is allocated: a small file must not ask for a large network.
+    width = design.width or 0
+    if width * width * (design.depth - 1) > values:
+        raise PenchantError(
+            f"{path}: its {values:,} values are too few for {design.depth} layers of {width}"
+        )
+
+
+def _check_shapes(path: Path, found: dict[str, tuple[int, ...]], network: CoordinateNet) -> None:
+    needed: dict[str, Tensor] = network.state_dict()
+    for name in sorted(found.keys() | needed.keys()):
+        there = found.get(name)
+        fits = tuple(needed[name].shape) if name in needed else None
+        if there != fits:
+            raise PenchantError(
+                f"{path}: tensor {name} is {_shape(there)}, but by its design {_shape(fits)}"
+            )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "not there" if shape is None else f"of shape {shape}"
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(torch.Size(shape).numel())

@@ -1,0 +1,422 @@
+"""A study: signals, designs and seeds, planned, run, stored and read back.
+
+The file `study.db` is the only truth; everything else in the folder is written from it at the end
+and can be written again.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from penchant.errors import PenchantError, nearest
+from penchant.study import _folder
+from penchant.study._design import Design
+from penchant.study._estimate import seconds_of
+from penchant.study._executors import Executor, Pool, in_process
+from penchant.study._jobs import Event, Finished, Job
+from penchant.study._model_file import network_from
+from penchant.study._plan import BUILT_IN, PILOT_SEED, Plan, read_toml
+from penchant.study._results import Pilot, Reconstruction, Results, Run
+from penchant.study._store import MEMORY, Store
+from penchant.study._tuning import best, candidates
+from penchant.study._verdicts import verdicts
+from penchant.study._warnings import plan_warnings, run_warnings
+from penchant.study._width import with_widths
+from penchant.tasks import (
+    HeldOut,
+    Metric,
+    Picture,
+    PictureTask,
+    Task,
+    builtin_picture,
+    find_pictures,
+    load_picture,
+)
+
+Signal = str | Path | Picture | Task
+Listener = Callable[[Event], None]
+
+
+class Study:
+    """A controlled comparison of designs on one or several signals.
+
+    Args:
+        signals: a picture's path, a folder of them, a `Picture`, any `Task`, or a list of these;
+            ``"built-in"`` is a photograph that comes with scikit-image.
+        out: the study's folder; without one, nothing is kept after the process ends.
+        words: the plan, in the words of `penchant compare` (see `Plan`): vary, designs, seeds,
+            steps, size, held_out, tune, match, baseline, metric, margin, batch.
+
+    Raises:
+        PenchantError: a word, value or signal that does not fit.
+
+    Example:
+        >>> study = Study("built-in", vary={"activation": ["relu", "sine"]}, size=24, seeds=2,
+        ...               steps=20, tune=0)
+        >>> results = study.run()
+        >>> [(v.design, v.baseline, v.n) for v in results.verdicts]
+        [('sine', 'relu', 2)]
+    """
+
+    def __init__(
+        self, signals: Signal | Sequence[Signal], *, out: str | Path | None = None, **words: Any
+    ) -> None:
+        self.plan = Plan.of(words)
+        self.folder = None if out is None else Path(out)
+        self.paths, self.tasks = _tasks(_listed(signals), self.plan)
+        self.metric = _metric(self.plan, self.tasks)
+
+    @classmethod
+    def read(cls, path: str | Path, *, out: str | Path | None = None) -> "Study":
+        """Make the study that a TOML file describes.
+
+        Args:
+            path: the file; paths in it are relative to it.
+            out: the study's folder, by default the file's.
+        """
+        plan, signals = read_toml(Path(path))
+        words = plan.model_dump(exclude_unset=True)
+        return cls(signals, out=Path(path).parent if out is None else out, **words)
+
+    @cached_property
+    def designs(self) -> tuple[dict[str, Design], ...]:
+        """For each signal its designs by label: resolved and with widths, before pilots."""
+        return tuple(
+            with_widths(
+                {label: one.resolved() for label, one in self.plan.labelled().items()},
+                task,
+                self.plan.match,
+                self.plan.baseline_label(),
+            )
+            for task in self.tasks
+        )
+
+    @property
+    def pilot_jobs(self) -> list[Job]:
+        """The pilots: for each signal and design, its candidates in order."""
+        return [
+            self._job(index, label, tried, PILOT_SEED, validation=True)
+            for index in range(len(self.tasks))
+            for label, tried in self._candidates(index)
+        ]
+
+    def run(
+        self, *, jobs: int = 1, on_event: Listener | None = None, fresh: bool = False
+    ) -> Results:
+        """Do what is not done yet, and return what the study found.
+
+        The numbers do not depend on `jobs`, nor on how often the study was interrupted.
+
+        Args:
+            jobs: processes; with more than one, a script needs ``if __name__ == "__main__":``.
+            on_event: called with each look at a run and each finished one.
+            fresh: delete what another study left in the folder.
+
+        Raises:
+            PenchantError: the folder holds another study or cannot be written.
+        """
+        if jobs < 1:
+            raise PenchantError(f"jobs={jobs}: at least 1 process is needed")
+        with self._opened(fresh) as store, _executor(jobs, self.tasks) as executor:
+            self._perform(self.pilot_jobs, store, executor, on_event)
+            self._perform(self.run_jobs(store), store, executor, on_event)
+            store.set_fact("finished", store.fact("finished") or _now())
+            results = self._results(store)
+            if self.folder is not None:
+                _folder.export(self.folder, results, self._network_files(store))
+        return results
+
+    def results(self) -> Results:
+        """Read a finished study's results from its folder.
+
+        Raises:
+            PenchantError: there is no such study, or it is not finished.
+        """
+        if self.folder is None or not (self.folder / _folder.DATABASE).exists():
+            raise PenchantError(f"there is no study in {self.folder}; run it first")
+        with self._opened(fresh=False) as store:
+            missing = self.missing(store)
+            if missing:
+                raise PenchantError(f"{self.folder}: {missing} runs are missing; run it again")
+            return self._results(store)
+
+    def remaining(self) -> int:
+        """Count the runs and pilots that are still to be done."""
+        if self.folder is None or not (self.folder / _folder.DATABASE).exists():
+            return len(self.pilot_jobs) + len(self._planned(self.designs))
+        with self._opened(fresh=False) as store:
+            return self.missing(store)
+
+    def missing(self, store: Store) -> int:
+        """Count what a store lacks."""
+        done = store.done()
+        pilots = sum(self._id(job) not in done for job in self.pilot_jobs)
+        if pilots:
+            return pilots + len(self._planned(self.designs))
+        return sum(self._id(job) not in done for job in self.run_jobs(store))
+
+    def estimate(self, *, jobs: int = 1) -> float:
+        """Estimate the wall seconds of the whole study by timing a few steps of each design."""
+        return seconds_of(self.pilot_jobs + self._planned(self.designs), self.tasks, jobs)
+
+    def run_jobs(self, store: Store) -> list[Job]:
+        """Return the study's runs, with the settings that its finished pilots chose."""
+        chosen: list[dict[str, Design]] = []
+        for index, designs in enumerate(self.designs):
+            pilots = self._pilots(index, store)
+            picked = {p.job.design: p.job.settings for p in pilots if p.chosen}
+            chosen.append({label: picked.get(label, design) for label, design in designs.items()})
+        return self._planned(tuple(chosen))
+
+    def _planned(self, designs: Sequence[Mapping[str, Design]]) -> list[Job]:
+        # Seeds outermost: an early look at an unfinished study sees whole pairs.
+        return [
+            self._job(index, label, design, seed)
+            for index in range(len(self.tasks))
+            for seed in range(self.plan.seeds)
+            for label, design in designs[index].items()
+        ]
+
+    def _candidates(self, index: int) -> Iterator[tuple[str, Design]]:
+        for label, design in self.plan.labelled().items():
+            width = self.designs[index][label].width
+            for tried in candidates(design, self.plan.tune):
+                yield label, tried.replaced(width=width)
+
+    def _job(
+        self, index: int, label: str, design: Design, seed: int, *, validation: bool = False
+    ) -> Job:
+        task = self.tasks[index]
+        return Job(
+            task=index,
+            signal=task.name,
+            design=label,
+            settings=design,
+            seed=seed,
+            steps=self.plan.steps,
+            batch=self.plan.batch,
+            metric=_pilot_metric(self.metric.name) if validation else self.metric.name,
+            validation=validation,
+        )
+
+    def _id(self, job: Job) -> str:
+        return job.id(self.tasks[job.task].fingerprint)
+
+    def _perform(
+        self, jobs: Sequence[Job], store: Store, executor: Executor, on_event: Listener | None
+    ) -> None:
+        done = store.done()
+        for event in executor([job for job in jobs if self._id(job) not in done], self.tasks):
+            if isinstance(event, Finished):
+                store.add(event.run, event.network)
+            if on_event is not None:
+                on_event(event)
+
+    def _pilots(self, index: int, store: Store) -> list["_Pilot"]:
+        found: list[_Pilot] = []
+        for label in self.plan.labelled():
+            jobs = [job for job in self.pilot_jobs if job.task == index and job.design == label]
+            scores = [store.run(self._id(job)).metrics[job.metric] for job in jobs]
+            if scores:
+                winner = best(scores, self.metric.higher_is_better)
+                found += [
+                    _Pilot(job, score, place == winner)
+                    for place, (job, score) in enumerate(zip(jobs, scores, strict=True))
+                ]
+        return found
+
+    def _results(self, store: Store) -> Results:
+        planned = self.run_jobs(store)
+        runs = tuple(_named(store.run(self._id(job)), job) for job in planned)
+        labels = tuple(self.plan.labelled())
+        pilots = [p for index in range(len(self.tasks)) for p in self._pilots(index, store)]
+        warned = [
+            (task, warning)
+            for task, designs in zip(self.tasks, self.designs, strict=True)
+            for warning in plan_warnings(self.plan, designs, task)
+        ]
+        several = len(self.tasks) > 1
+        return Results(
+            folder=self.folder,
+            plan={
+                "signals": [task.name for task in self.tasks],
+                "notices": [f"{t.name}: {notice}" for t in self.tasks for notice in t.notices],
+                **self.plan.model_dump(),
+                "baseline": self.plan.baseline_label(),
+                "metric": self.metric.name,
+                "margin": self.metric.margin,
+                "unit": self.metric.unit,
+                "higher_is_better": self.metric.higher_is_better,
+            },
+            designs=labels,
+            axes=self.plan.axes(),
+            metric=self.metric.name,
+            runs=runs,
+            pilots=tuple(p.named() for p in pilots),
+            verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
+            reconstructions=tuple(self._reconstructions(planned, store)),
+            warnings=tuple(
+                dict.fromkeys(
+                    [f"{task.name}: {text}" if several else text for task, text in warned]
+                    + run_warnings(runs)
+                )
+            ),
+            method=self._method(store),
+        )
+
+    def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
+        for index, task in enumerate(self.tasks):
+            if not isinstance(task, PictureTask):
+                continue
+            yield Reconstruction(task.name, "", 0, task.picture.values)
+            split = task.split(0)
+            for job in jobs:
+                if job.task == index and job.seed == 0:
+                    network = network_from(store.network(self._id(job)), job.settings, task, seed=0)
+                    picture = split.reconstruct(network)
+                    yield Reconstruction(task.name, job.design, 0, picture)
+
+    def _network_files(self, store: Store) -> Iterator[tuple[str, Design, Task, bytes]]:
+        for job in self.run_jobs(store):
+            several = f"{_folder.file_name(job.signal)}--" if len(self.tasks) > 1 else ""
+            name = f"{several}{_folder.file_name(job.design)}--seed{job.seed}.safetensors"
+            yield name, job.settings, self.tasks[job.task], store.network(self._id(job))
+
+    def _method(self, store: Store) -> dict[str, str]:
+        import numpy
+        import scipy
+        import torch
+
+        import penchant
+
+        where = f"{self.folder}/{_folder.PLAN}" if self.folder is not None else _folder.PLAN
+        return {
+            "command": store.fact("command") or f"penchant run {where}",
+            "started": store.fact("started") or "",
+            "finished": store.fact("finished") or "",
+            "penchant": penchant.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "scipy": scipy.__version__,
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        }
+
+    @contextmanager
+    def _opened(self, fresh: bool) -> Iterator[Store]:
+        content = json.dumps(
+            {"plan": self.plan.fingerprint(), "tasks": [t.fingerprint for t in self.tasks]}
+        )
+        if self.folder is not None:
+            _folder.prepare(self.folder, fresh=fresh)
+        with closing(
+            Store(MEMORY if self.folder is None else self.folder / _folder.DATABASE)
+        ) as store:
+            there = store.fact("content")
+            if there is None:
+                store.set_fact("started", _now())
+                store.set_fact("command", _command())
+                store.set_fact("content", content)
+            elif there != content:
+                raise PenchantError(_folder.holds_another(self.folder, there, content))
+            if self.folder is not None:
+                _folder.write_plan(self.folder, self.plan, self.paths)
+            yield store
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(f"<li>{escape(label)}</li>" for label in self.plan.labelled())
+        return (
+            f"<p>A study of {', '.join(escape(t.name) for t in self.tasks)}: "
+            f"{self.plan.seeds} seeds, {self.plan.steps} steps, {self.plan.tune} pilots.</p>"
+            f"<ul>{rows}</ul>"
+        )
+
+
+@dataclass(frozen=True)
+class _Pilot:
+    job: Job
+    score: float
+    chosen: bool
+
+    def named(self) -> Pilot:
+        settings = self.job.settings.model_dump()
+        return Pilot(self.job.signal, self.job.design, settings, self.score, self.chosen)
+
+
+@contextmanager
+def _executor(jobs: int, tasks: Sequence[Task]) -> Iterator[Executor]:
+    if jobs == 1:
+        yield in_process
+        return
+    with closing(Pool(jobs, tasks)) as pool:
+        yield pool
+
+
+def _listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
+    return [signals] if isinstance(signals, Signal) else list(signals)
+
+
+def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task, ...]]:
+    """Load the signals; return their paths (those that have one) and the tasks."""
+    paths: list[str] = []
+    tasks: list[Task] = []
+    pattern = HeldOut.parse(plan.held_out)
+    for signal in signals:
+        if isinstance(signal, Task):
+            tasks.append(signal)
+        elif isinstance(signal, Picture):
+            tasks.append(PictureTask(signal, pattern))
+        elif str(signal) == BUILT_IN:
+            paths.append(BUILT_IN)
+            tasks.append(PictureTask(builtin_picture(plan.size), pattern))
+        else:
+            for path in find_pictures([Path(signal)]):
+                paths.append(str(path))
+                tasks.append(PictureTask(load_picture(path, plan.size), pattern))
+    if not tasks:
+        raise PenchantError("Study: no signal is given; at least one is needed")
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise PenchantError(f"two signals are called {name!r}; rename one of them")
+    return paths, tuple(tasks)
+
+
+def _metric(plan: Plan, tasks: Sequence[Task]) -> Metric:
+    """Return the metric of the verdicts, with the plan's margin."""
+    known = {metric.name: metric for metric in tasks[0].metrics}
+    name = plan.metric or tasks[0].metrics[0].name
+    if name not in known:
+        raise PenchantError(f"metric={name!r} is unknown: {nearest(name, list(known))}")
+    return known[name] if plan.margin is None else replace(known[name], margin=plan.margin)
+
+
+def _pilot_metric(name: str) -> str:
+    # Pilots are judged on the validation samples, which take the held-out metrics' place.
+    return name.replace("_seen", "_held_out")
+
+
+def _named(run: Run, job: Job) -> Run:
+    # A run's id holds what its numbers depend on; names are this study's and may differ.
+    return replace(run, signal=job.signal, design=job.design)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _command() -> str:
+    import shlex
+
+    name = Path(sys.argv[0]).name
+    return shlex.join(["penchant", *sys.argv[1:]]) if name == "penchant" else ""

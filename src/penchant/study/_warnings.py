@@ -1,0 +1,103 @@
+"""Validity warnings: wherever a comparison could mislead, one sentence says so."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from penchant.nn import ACTIVATIONS
+from penchant.study._design import Design
+from penchant.study._plan import Plan
+from penchant.study._results import Run
+from penchant.study._tuning import tunable
+from penchant.study._width import parameters
+from penchant.tasks import PictureTask, Task
+
+
+def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list[str]:
+    """Say what can be known before the first run.
+
+    Args:
+        plan: the study's plan.
+        designs: resolved and with widths, by label.
+        task: one of its tasks.
+
+    Returns:
+        One sentence a finding, in the order of the designs.
+    """
+    found = []
+    counts = {
+        label: parameters(design, design.width or 0, task.inputs, task.outputs)
+        for label, design in designs.items()
+    }
+    if max(counts.values()) > 1.05 * min(counts.values()):
+        small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        found.append(
+            f"Parameters are not equal: {counts[small]:,} ({small}) to {counts[large]:,} ({large})."
+            + (" Use match=parameters to compare at equal size." if plan.match == "width" else "")
+        )
+    for label, design in designs.items():
+        if counts[label] > task.seen_values() / 2:
+            found.append(
+                f"{label} has {counts[label]:,} parameters, more than half the "
+                f"{task.seen_values():,} seen values: it can learn its samples by heart."
+            )
+        if isinstance(task, PictureTask):
+            found += _sampling_warnings(label, design, task.nyquist)
+    originals = plan.labelled()
+    untuned = [label for label, design in originals.items() if tunable(design)]
+    if plan.tune == 0 and untuned:
+        found.append(
+            "No pilots: learning rates and scales are the package's defaults, tuned on other "
+            "pictures; a rate alone can move a design by many decibels."
+        )
+    fixed = [label for label, design in originals.items() if design.learning_rate is not None]
+    if fixed and len(fixed) < len(originals):
+        found.append(
+            f"The learning rate of {', '.join(fixed)} was given, not tuned like the others."
+        )
+    return found
+
+
+def _sampling_warnings(label: str, design: Design, nyquist: float) -> list[str]:
+    found = []
+    code = design.make_encoding(2, 0)
+    if code.period is not None and code.period <= 2:
+        found.append(
+            f"{label}: the encoding repeats after {code.period:g} units, inside the picture's 2."
+        )
+    if code.highest_frequency is not None and code.highest_frequency > nyquist:
+        found.append(
+            f"{label}: the encoding reaches {code.highest_frequency:.3g} cycles per unit, above "
+            f"the picture's sampling limit of {nyquist:g}."
+        )
+    member = ACTIVATIONS.get(design.activation)
+    if member is not None and member.name in ("sine", "finer") and design.scale is not None:
+        # The first layer's weights are within 1/2 a coordinate, so a wave along the diagonal
+        # has at most s·√2/2 radians per unit.
+        fastest = design.scale * math.sqrt(2) / 2 / (2 * math.pi)
+        if design.encoding == "none" and fastest > nyquist:
+            found.append(
+                f"{label}: scale {design.scale:g} starts with up to {fastest:.3g} cycles per unit, "
+                f"above the picture's sampling limit of {nyquist:g}."
+            )
+    return found
+
+
+def run_warnings(runs: Sequence[Run]) -> list[str]:
+    """Say what only the runs can tell: which diverged.
+
+    Args:
+        runs: the finished runs.
+
+    Returns:
+        One sentence a design.
+    """
+    found = []
+    for label in dict.fromkeys(run.design for run in runs):
+        mine = [run for run in runs if run.design == label]
+        diverged = sum(run.status == "diverged" for run in mine)
+        if diverged:
+            found.append(
+                f"{label}: {diverged} of {len(mine)} runs diverged; each is scored as the constant "
+                "picture and counted."
+            )
+    return found

@@ -1,0 +1,79 @@
+"""Choosing widths: below half the seen values by default, or equal in parameters where asked."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Literal
+
+from penchant.nn import count_parameters
+from penchant.study._design import Design
+from penchant.tasks import Task
+
+WIDEST = 256
+NARROWEST = 4
+
+
+@lru_cache(maxsize=4096)
+def parameters(design: Design, width: int, inputs: int, outputs: int) -> int:
+    """Count the parameters of a resolved design at a width."""
+    return count_parameters(design.replaced(width=width).build(inputs, outputs, seed=0))
+
+
+def with_widths(
+    designs: Mapping[str, Design], task: Task, match: Literal["width", "parameters"], baseline: str
+) -> dict[str, Design]:
+    """Give every design that has none a width.
+
+    The common width is the largest, up to 256, at which no design has more parameters than half
+    the seen values; beyond that a network can learn its samples by heart. With
+    ``match="parameters"`` the baseline keeps it, and each other design takes the width whose
+    number of parameters is nearest to the baseline's.
+
+    Args:
+        designs: resolved, by label.
+        task: whose seen values and shapes count.
+        match: what is held equal.
+        baseline: label of the design that the others follow.
+
+    Returns:
+        The designs with widths.
+    """
+    shape = (task.inputs, task.outputs)
+    free = [design for design in designs.values() if design.width is None]
+    common = NARROWEST
+    if free:
+        limit = task.seen_values() / 2
+        common = _largest(
+            lambda width: all(parameters(design, width, *shape) <= limit for design in free)
+        )
+    chosen = {
+        label: design if design.width else design.replaced(width=common)
+        for label, design in designs.items()
+    }
+    if match == "width":
+        return chosen
+    reference = chosen[baseline]
+    assert reference.width is not None
+    target = parameters(reference, reference.width, *shape)
+
+    def nearest(design: Design) -> Design:
+        below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
+        width = min(
+            (below, below + 1), key=lambda width: abs(parameters(design, width, *shape) - target)
+        )
+        return design.replaced(width=width)
+
+    return {
+        label: design if label == baseline or designs[label].width else nearest(design)
+        for label, design in chosen.items()
+    }
+
+
+def _largest(fits: Callable[[int], bool], widest: int = WIDEST) -> int:
+    low, high = NARROWEST, NARROWEST
+    while high < widest and fits(min(2 * high, widest)):
+        low = high = min(2 * high, widest)
+    high = min(2 * high, widest)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
