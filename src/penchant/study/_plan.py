@@ -54,7 +54,7 @@ class Plan(BaseModel):
     """Single designs outside the grid."""
     seeds: int = Field(default=10, ge=1, lt=PILOT_SEED)
     steps: int = Field(default=300, ge=1)
-    batch: int = Field(default=8192, ge=1)
+    batch: int = Field(default=2048, ge=1)
     """Samples a step; all of them where there are fewer."""
     size: int = Field(default=128, ge=2, le=10_000)
     """Pixels along a picture's longer side."""
