@@ -1,0 +1,22 @@
+"""Pages and figures made from studies' results.
+
+`penchant.report` is a room and, in the design's words, also what one does: `pn.report(results,
+path)`. Once any part of the room is imported, Python binds the attribute `report` of `penchant` to
+this module, so the module itself answers the call.
+"""
+
+import sys
+from types import ModuleType
+
+from penchant.report._report import report
+from penchant.report._summary import html_summary
+from penchant.report._table import table
+
+__all__ = ["html_summary", "report", "table"]
+
+
+class _CallableRoom(ModuleType):
+    __call__ = staticmethod(report)
+
+
+sys.modules[__name__].__class__ = _CallableRoom

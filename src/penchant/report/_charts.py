@@ -1,0 +1,269 @@
+"""The charts of a study's page, drawn small enough to be read on a phone."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from penchant.report import _reading as reading
+from penchant.report import _words as words
+from penchant.report._curves import BandCurve, Curve
+from penchant.report._svg import (
+    ACCENT,
+    FONT_SIZE,
+    INK,
+    MUTED,
+    RULE,
+    SERIES,
+    WIDTH,
+    ZONE,
+    figure,
+    mix,
+    page_style,
+    svg,
+)
+from penchant.study import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_LETTER = 0.56 * FONT_SIZE
+"""A letter's usual width: the reader's font is unknown when the figure is drawn."""
+
+
+@page_style()
+def differences(results: Results, designs: pd.DataFrame) -> Markup:
+    """Dots with simultaneous intervals: each design minus the baseline, the margin shaded."""
+    rows = designs[designs["difference"].notna()].reset_index(drop=True)
+    left = min(0.42 * WIDTH, 12 + _LETTER * max(len(_short(name)) for name in rows["design"]))
+    height = 44 + 24 * len(rows)
+    drawn = figure(height=height)
+    axes = drawn.add_axes(
+        (left / WIDTH, 34 / height, 1 - (left + 24) / WIDTH, 1 - 40 / height),
+    )
+    _quiet(axes)
+    known = reading.margin(results)
+    if known:
+        axes.axvspan(-known, known, color=ZONE, linewidth=0)
+    axes.axvline(0, color=MUTED, linewidth=1)
+    for y, row in enumerate(rows.to_dict("records")):
+        low, high = row["difference_low"], row["difference_high"]
+        if np.isfinite(low) and np.isfinite(high):
+            axes.plot((low, high), (y, y), color=ACCENT, linewidth=2, solid_capstyle="butt")
+            axes.plot((low, high), (y, y), "|", color=ACCENT, markersize=7)
+        axes.plot(row["difference"], y, "o", color=ACCENT, markersize=6.5)
+        axes.text(
+            1.02,
+            y,
+            words.SYMBOLS[row["verdict"]],
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=INK,
+        )
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    limit = _reach(rows, known or 0)
+    axes.set_xlim(limit)
+    axes.set_yticks(range(len(rows)))
+    axes.set_yticklabels([_short(name) for name in rows["design"]], color=INK)
+    base = reading.baseline(results)
+    unit = words.unit(results)
+    axes.set_xlabel(
+        f"{words.metric_name(results.metric)} minus {_short(base)}'s{f' ({unit})' if unit else ''}",
+        color=MUTED,
+    )
+    return svg(
+        drawn,
+        "differences",
+        f"Difference in {words.metric_name(results.metric)} between each design and {base}, with "
+        "simultaneous intervals; the same numbers stand in the table.",
+    )
+
+
+def _reach(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
+    """Limits that show every dot, every usual interval and zero; wild intervals are cut."""
+    centre = rows["difference"].to_numpy(float)
+    ends = rows[["difference_low", "difference_high"]].to_numpy(float)
+    far = 2.5 * max(float(np.max(np.abs(centre))), margin, 1e-9)
+    values = np.concatenate([centre, ends[np.isfinite(ends)], [-margin, margin, 0.0]])
+    low, high = float(np.min(values)), float(np.max(values))
+    low, high = max(low, -far), min(high, far)
+    pad = 0.04 * (high - low)
+    return low - pad, high + pad
+
+
+@page_style()
+def curves(
+    results: Results, lines: Sequence[Curve], metric: str, name: str, against: str
+) -> Markup:
+    """A metric while training: a line a design, a band from lowest to highest seed.
+
+    Args:
+        results: the study.
+        lines: curves, best design first; those after the palette's end are drawn thin.
+        metric: what the curves show.
+        name: unique on the page.
+        against: what `x` is.
+    """
+    height = 250.0
+    base = reading.baseline(results)
+    shown = named(lines, base)
+    right = 18 + _LETTER * max(len(_short(line.design)) for line in shown)
+    drawn = figure(height=height)
+    axes = drawn.add_axes((34 / WIDTH, 36 / height, 1 - (34 + right) / WIDTH, 1 - 48 / height))
+    _quiet(axes, grid=True)
+    for line in lines:
+        if line not in shown:
+            axes.plot(line.x, line.mean, color=RULE, linewidth=1)
+    ends: list[tuple[float, float, str, str]] = []
+    others = [line for line in shown if line.design != base]
+    for line in reversed(shown):
+        i = others.index(line) if line in others else 0
+        is_base = line.design == base
+        colour = INK if is_base else SERIES[i]
+        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.14, linewidth=0)
+        axes.plot(
+            line.x,
+            line.mean,
+            color=colour,
+            linewidth=1.8,
+            linestyle="solid" if is_base else _DASHES[i % len(_DASHES)],
+            marker=None if is_base else _MARKERS[i],
+            markersize=4,
+            markevery=(i % len(line.x), max(1, len(line.x) // 5)),
+            clip_on=False,
+        )
+        last = int(np.flatnonzero(np.isfinite(line.mean))[-1])
+        ends.append((line.x[last], line.mean[last], line.design, colour))
+    axes.margins(x=0)
+    axes.set_xlim(left=0)
+    _label_ends(axes, ends, height - 48)
+    axes.set_xlabel(against, color=MUTED)
+    return svg(
+        drawn,
+        name,
+        f"{words.metric_name(metric)} of each design against {against}; at the end "
+        + ", ".join(f"{line.design} {words.number(line.mean[-1], 1)}" for line in shown)
+        + ".",
+    )
+
+
+def named(lines: Sequence[Curve], base: str) -> list[Curve]:
+    """The curves that get a colour and a name: the best ones and the baseline."""
+    others = [line for line in lines if line.design != base][: len(SERIES)]
+    return [line for line in lines if line in others or line.design == base]
+
+
+def _label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], height: float) -> None:
+    """Write each line's name beside its end; names that would touch move apart."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 1.25 * FONT_SIZE / height
+    order = sorted(ends, key=lambda end: end[1])
+    places = _apart([end[1] for end in order], gap, low, high)
+    for (x, y, design, colour), place in zip(order, places, strict=True):
+        axes.annotate(
+            _short(design),
+            (x, y),
+            xytext=(1.03, place),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            color=colour,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
+        )
+
+
+def _apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move ascending values as little as needed to stand at least `gap` apart in [low, high]."""
+    places = list(values)
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    ceiling = max(high, low + gap * (len(places) - 1))
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], ceiling)
+        ceiling = places[i] - gap
+    return places
+
+
+@page_style()
+def bands(curve: BandCurve, index: int, limits: tuple[float, float], last_step: float) -> Markup:
+    """How much of each frequency band is still missing: one line a band, lowest to highest.
+
+    Args:
+        curve: one design's bands.
+        index: the design's place on the page.
+        limits: lowest and highest share, the same for every design.
+        last_step: right end, the same for every design.
+    """
+    width, height = 180.0, 150.0
+    drawn = figure(width, height)
+    axes = drawn.add_axes((40 / width, 32 / height, 1 - 72 / width, 1 - 40 / height))
+    _quiet(axes, grid=True)
+    axes.set_yscale("log")
+    axes.set_ylim(limits)
+    axes.set_xlim(0, last_step)
+    axes.minorticks_off()
+    count = curve.shares.shape[1]
+    shares = np.maximum(curve.shares, limits[0])
+    for band in range(count):
+        share = band / max(1, count - 1)
+        axes.plot(
+            curve.x,
+            shares[:, band],
+            color=mix(share),
+            linewidth=2.2 - 1.2 * share,
+        )
+    exponents = range(int(np.floor(np.log10(limits[0]))), int(np.ceil(np.log10(limits[1]))) + 1)
+    ticks = [10.0**e for e in exponents if limits[0] <= 10.0**e <= limits[1]]
+    axes.set_yticks(ticks)
+    axes.set_yticklabels([f"{100 * tick:g} %" for tick in ticks])
+    axes.set_xticks([0, last_step])
+    axes.set_xlabel("step", color=MUTED, labelpad=-8)
+    ends = [("low", float(shares[-1, 0]), mix(0))]
+    if count > 1:
+        ends.append(("high", float(shares[-1, -1]), mix(1)))
+    _label_log_ends(axes, ends, last_step, limits, height - 40)
+    return svg(
+        drawn,
+        f"bands-{index}",
+        f"{curve.design}: share of each frequency band's energy still missing against steps, from "
+        f"the lowest band ({_percent(shares[-1, 0])} at the end) to the highest "
+        f"({_percent(shares[-1, -1])}).",
+    )
+
+
+def _label_log_ends(
+    axes: "Axes",
+    ends: Sequence[tuple[str, float, str]],
+    x: float,
+    limits: tuple[float, float],
+    height: float,
+) -> None:
+    span = np.log10(limits[1] / limits[0])
+    order = sorted(ends, key=lambda end: end[1])
+    gap = span * 1.2 * FONT_SIZE / height
+    low, high = np.log10(limits)
+    places = _apart([float(np.log10(end[1])) for end in order], gap, low, high)
+    for (text, _, colour), place in zip(order, places, strict=True):
+        axes.text(x * 1.03, 10.0**place, text, va="center", color=colour)
+
+
+def _quiet(axes: "Axes", *, grid: bool = False) -> None:
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(RULE)
+    axes.tick_params(length=0, labelcolor=MUTED, pad=4)
+    if grid:
+        axes.grid(axis="y", color=RULE, linewidth=0.7)
+        axes.set_axisbelow(True)
+
+
+def _short(label: str, letters: int = 22) -> str:
+    return label if len(label) <= letters else label[: letters - 1] + "…"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"

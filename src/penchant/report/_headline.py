@@ -1,0 +1,156 @@
+"""The verdict in one plain sentence."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import pandas as pd
+
+from penchant.report import _reading as reading
+from penchant.report import _words as words
+from penchant.study import Results, Verdict
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What to do, and what stands behind it or limits it."""
+
+    advice: str
+    detail: str
+
+
+def headline(results: Results, designs: pd.DataFrame) -> Headline:
+    """Say which design to use.
+
+    Among designs that are better than the baseline, the one that scores best is advised. Where
+    none is, the headline says why: the baseline holds, or the seeds do not decide.
+
+    Args:
+        results: a finished study.
+        designs: its `table`.
+    """
+    verdicts = reading.verdicts_of(results)
+    ranked = [name for name in designs["design"] if name in verdicts]
+    base = reading.baseline(results)
+    if not ranked:
+        return _alone(results, designs)
+    best = verdicts[ranked[0]]
+    better = [verdicts[name] for name in ranked if verdicts[name].verdict == "better"]
+    undecided = [verdicts[name] for name in ranked if verdicts[name].verdict == "inconclusive"]
+    if best.verdict == "descriptive":
+        return _descriptive(results, designs, best)
+    if better:
+        return Headline(
+            f"Use {better[0].design}: {words.scope(results)} it "
+            f"{_better_by(results, better[0])} than {base}",
+            _range(results, better[0]) + _runner_up(results, designs, better[0].design),
+        )
+    if undecided:
+        lead = undecided[0]
+        needed = f" About {lead.needed:,} {_pairs(results)}s would." if lead.needed else ""
+        return Headline(
+            f"Undecided: {words.scope(results)} no design is shown to be better than {base}",
+            f"{lead.design} differs by {_signed(results, lead.mean_difference)}, and "
+            f"{words.counted(lead.n, _pairs(results))} do not decide. "
+            f"{_range(results, lead)}{needed}",
+        )
+    equal = [name for name in ranked if verdicts[name].verdict == "equivalent"]
+    if equal:
+        return Headline(
+            f"Keep {base}: {words.scope(results)} no other design is better",
+            f"{_listed(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it: any "
+            f"difference is smaller than the margin that matters"
+            f"{_margin(results)}.",
+        )
+    return Headline(
+        f"Keep {base}: {words.scope(results)} every other design is worse",
+        f"{best.design} comes nearest. {_range(results, best)}",
+    )
+
+
+def _alone(results: Results, designs: pd.DataFrame) -> Headline:
+    first = designs.iloc[0]
+    score = words.quantity(first["mean"], words.decimals(results), words.unit(results))
+    name = words.metric_name(results.metric)
+    if len(designs) == 1:
+        return Headline(
+            f"{first['design']} reaches {score} {name} {words.scope(results)}",
+            "The study has one design, so there is nothing to compare it with.",
+        )
+    return Headline(
+        f"{first['design']} scores best {words.scope(results)}: {score} {name}",
+        "The study holds no verdicts, so nothing is decided.",
+    )
+
+
+def _descriptive(results: Results, designs: pd.DataFrame, best: Verdict) -> Headline:
+    first = designs.iloc[0]["design"]
+    lead = f"by {_amount(results, abs(best.mean_difference))}"
+    ahead = (
+        f"{first} scores best {words.scope(results)}, ahead of {best.baseline} {lead}"
+        if first == best.design
+        else f"{first} scores best {words.scope(results)}, ahead of {best.design} {lead}"
+    )
+    pairs = words.counted(best.n, _pairs(results))
+    return Headline(
+        ahead,
+        f"This describes {pairs} and decides nothing: a verdict needs at least 6.",
+    )
+
+
+def _better_by(results: Results, verdict: Verdict) -> str:
+    amount = _amount(results, abs(verdict.mean_difference))
+    kind, _, samples = results.metric.partition("_")
+    if kind in {"psnr", "ssim"} and samples in {"held_out", "seen"}:
+        pixels = f"reconstructs {samples.replace('_', '-')} pixels {amount} better"
+        return pixels + (" in SSIM" if kind == "ssim" else "")
+    return f"does {amount} better in {words.metric_name(results.metric)}"
+
+
+def _range(results: Results, verdict: Verdict) -> str:
+    low, high = verdict.interval
+    if not (isfinite(low) and isfinite(high)):
+        return ""
+    unit = words.unit(results)
+    between = words.interval(low, high, words.decimals(results), signed=True)
+    return (
+        f"The difference lies between {between.replace(' to ', ' and ')}"
+        f"{chr(160) + unit if unit else ''} "
+        f"({words.counted(verdict.n, _pairs(results))}, simultaneous interval)."
+    )
+
+
+def _runner_up(results: Results, designs: pd.DataFrame, chosen: str) -> str:
+    """The plan compares with the baseline alone, so a near second must not look beaten."""
+    others = designs[designs["design"] != chosen]
+    if others.empty or others.iloc[0]["design"] == reading.baseline(results):
+        return ""
+    second = others.iloc[0]
+    own = float(designs.loc[designs["design"] == chosen, "mean"].iloc[0])
+    gap = _signed(results, own - float(second["mean"]))
+    return (
+        f" Its distance to {second['design']} ({gap}) was not tested: the plan compares each "
+        f"design with {reading.baseline(results)}."
+    )
+
+
+def _pairs(results: Results) -> str:
+    return "seed" if len(reading.signals(results)) == 1 else words.noun(results)
+
+
+def _amount(results: Results, value: float) -> str:
+    return words.quantity(value, max(1, words.decimals(results) - 1), words.unit(results))
+
+
+def _signed(results: Results, value: float) -> str:
+    places = max(1, words.decimals(results) - 1)
+    return words.quantity(value, places, words.unit(results), signed=True)
+
+
+def _margin(results: Results) -> str:
+    known = reading.margin(results)
+    unit = words.unit(results)
+    return f" ({known:g}{chr(160) + unit if unit else ''})" if known else ""
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

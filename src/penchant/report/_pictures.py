@@ -1,0 +1,270 @@
+"""Pictures and error maps for the page, coded to a number of bytes that they may not exceed."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from penchant.report import _words as words
+from penchant.study import Reconstruction, Results
+
+ERROR_COLOURS = "magma"
+_ERROR_LEVELS = 64
+
+
+@dataclass(frozen=True)
+class Form:
+    """How pictures are coded: at most `side` pixels, as WebP of a quality or without loss."""
+
+    side: int
+    quality: int | None = None
+
+
+_FORMS = (
+    Form(1024),
+    Form(1024, 90),
+    Form(512, 85),
+    Form(384, 80),
+    Form(256, 80),
+    Form(192, 75),
+    Form(128, 70),
+    Form(96, 70),
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of the gallery, as data addresses; the original has no error."""
+
+    design: str
+    picture: str
+    picture_alt: str
+    score: str
+    error: str = ""
+    error_alt: str = ""
+    error_mean: str = ""
+
+
+@dataclass(frozen=True)
+class Wall:
+    """One signal's original and reconstructions, side by side."""
+
+    signal: str
+    size: tuple[int, int]
+    """Width and height in pixels, before any reduction."""
+    panels: tuple[Panel, ...]
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of a panel; a very wide or tall picture is shown with borders."""
+        return min(max(self.size[0] / self.size[1], 0.6), 4.0)
+
+    @property
+    def small(self) -> bool:
+        """Whether pixels are larger than the screen's at first sight."""
+        return max(self.size) <= 300
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures that a page shows, the scale of their errors, and what was left out."""
+
+    walls: tuple[Wall, ...]
+    error_limit: float
+    note: str
+
+    @property
+    def error_gradient(self) -> str:
+        """The error maps' colours as CSS stops, for the colour bar."""
+        return ", ".join(
+            "#{:02x}{:02x}{:02x}".format(*colour)
+            for colour in error_palette()[:: _ERROR_LEVELS // 9]
+        )
+
+
+def gallery(results: Results, designs: Sequence[str], budget: int) -> Gallery:
+    """Code a study's pictures into at most `budget` characters.
+
+    Lossless where that fits; otherwise lossy and smaller, and at last fewer signals.
+
+    Args:
+        results: the study.
+        designs: labels in the order of display.
+        budget: characters that all data addresses together may take.
+    """
+    by_signal: dict[str, dict[str, Reconstruction]] = {}
+    for shown in results.reconstructions:
+        by_signal.setdefault(shown.signal, {})[shown.design] = shown
+    names = list(by_signal)
+    limit = error_limit(results.reconstructions)
+    while names:
+        groups = [by_signal[name] for name in names]
+        for form in _FORMS:
+            walls = _walls(results, groups, designs, form, limit, budget)
+            if walls is not None:
+                return Gallery(walls, limit, _note(walls, form, len(names), len(by_signal)))
+        names = names[: len(names) // 2]
+    note = "The pictures do not fit into this page and were left out." if by_signal else ""
+    return Gallery((), limit, note)
+
+
+def _walls(
+    results: Results,
+    groups: Sequence[dict[str, Reconstruction]],
+    designs: Sequence[str],
+    form: Form,
+    limit: float,
+    budget: int,
+) -> tuple[Wall, ...] | None:
+    """Code every wall in one form, or None as soon as the budget is spent."""
+    walls, spent = [], 0
+    for group in groups:
+        panels = []
+        for design in ("", *designs):
+            if design not in group:
+                continue
+            panel = _panel(results, group[design], group.get(""), form, limit)
+            spent += len(panel.picture) + len(panel.error)
+            if spent > budget:
+                return None
+            panels.append(panel)
+        if panels:
+            any_shown = next(iter(group.values()))
+            height, width = any_shown.picture.shape[:2]
+            walls.append(Wall(any_shown.signal, (width, height), tuple(panels)))
+    return tuple(walls)
+
+
+def _panel(
+    results: Results,
+    shown: Reconstruction,
+    original: Reconstruction | None,
+    form: Form,
+    limit: float,
+) -> Panel:
+    height, width = shown.picture.shape[:2]
+    picture = address(shown.picture, form)
+    if not shown.design:
+        alt = f"{shown.signal}, the original: {width} × {height} pixels"
+        return Panel("", picture, alt, f"{width} × {height} pixels")
+    score = _score(results, shown)
+    alt = f"{shown.signal} as {shown.design} reconstructs it{f', {score}' if score else ''}"
+    if original is None or original.picture.shape[:2] != shown.picture.shape[:2]:
+        return Panel(shown.design, picture, alt, score)
+    difference = errors(shown.picture, original.picture)
+    average = words.number(float(difference.mean()), 4)
+    return Panel(
+        shown.design,
+        picture,
+        alt,
+        score,
+        _error_address(difference, form, limit),
+        f"Error of {shown.design} on {shown.signal}: {average} on average, {difference.max():.3f} "
+        "at most",
+        average,
+    )
+
+
+def _score(results: Results, shown: Reconstruction) -> str:
+    for run in results.runs:
+        if (run.signal, run.design, run.seed) == (shown.signal, shown.design, shown.seed):
+            value = run.metrics.get(results.metric, np.nan)
+            score = words.quantity(value, words.decimals(results), words.unit(results))
+            return score + (", diverged" if run.status == "diverged" else "")
+    return ""
+
+
+def errors(
+    picture: Float[np.ndarray, "height width channels"],
+    original: Float[np.ndarray, "height width channels"],
+) -> Float[np.ndarray, "height width"]:
+    """Absolute error, averaged over channels; a value that is no number counts as 1."""
+    difference = np.abs(_shown(picture) - _shown(original)).mean(axis=2)
+    return np.where(np.isfinite(np.asarray(picture, float)).all(axis=2), difference, 1.0)
+
+
+def error_limit(pictures: Sequence[Reconstruction]) -> float:
+    """The error at the top of the colour scale: a round number.
+
+    It holds all but 1 in 50 pixels of a median design, so that one design that failed does not
+    darken all others; larger errors share the last colour.
+    """
+    originals = {shown.signal: shown.picture for shown in pictures if not shown.design}
+    high = [
+        float(np.quantile(errors(shown.picture, originals[shown.signal]), 0.98))
+        for shown in pictures
+        if shown.design
+        and shown.signal in originals
+        and originals[shown.signal].shape[:2] == shown.picture.shape[:2]
+    ]
+    wanted = max(float(np.median(high)), 1e-4) if high else 1.0
+    power = 10.0 ** np.floor(np.log10(wanted))
+    steps = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+    return float(min(1.0, next(step * power for step in steps if step * power >= wanted)))
+
+
+def address(picture: Float[np.ndarray, "height width channels"], form: Form) -> str:
+    """A picture as a data address."""
+    values = np.rint(255 * _shown(picture)).astype(np.uint8)
+    image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values[..., :3])
+    image = image.resize(_reduced(image.size, form.side), Image.Resampling.BOX)
+    if form.quality is None:
+        return _data(image, "png")
+    return _data(image.convert("RGB"), "webp", quality=form.quality, method=4)
+
+
+def _error_address(difference: Float[np.ndarray, "height width"], form: Form, limit: float) -> str:
+    image = Image.fromarray(difference.astype(np.float32))
+    image = image.resize(_reduced(image.size, form.side), Image.Resampling.BOX)
+    level = np.clip(np.asarray(image) / limit, 0, 1) * (_ERROR_LEVELS - 1)
+    coded = Image.fromarray(np.rint(level).astype(np.uint8), mode=None)
+    coded = coded.convert("P")
+    coded.putpalette([int(value) for colour in error_palette() for value in colour])
+    return _data(coded, "png")
+
+
+def error_palette() -> list[tuple[int, int, int]]:
+    """Colours from no error to the limit; their lightness alone tells the order."""
+    import matplotlib
+
+    colours = matplotlib.colormaps[ERROR_COLOURS](np.linspace(0, 1, _ERROR_LEVELS), bytes=True)
+    return [(int(red), int(green), int(blue)) for red, green, blue, _ in colours]
+
+
+def _data(image: Image.Image, kind: Literal["png", "webp"], **options: int) -> str:
+    stream = io.BytesIO()
+    image.save(stream, kind.upper(), **options)
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _shown(
+    picture: Float[np.ndarray, "height width channels"],
+) -> Float[np.ndarray, "height width channels"]:
+    return np.asarray(np.clip(np.nan_to_num(np.asarray(picture, float)), 0, 1))
+
+
+def _reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
+    factor = min(1.0, side / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _note(walls: Sequence[Wall], form: Form, shown: int, total: int) -> str:
+    """What was given up to keep the page small; empty when nothing was."""
+    changes = []
+    if any(max(wall.size) > form.side for wall in walls):
+        changes.append(f"reduced to at most {form.side} pixels a side")
+    if form.quality is not None:
+        changes.append(f"compressed with loss (WebP, quality {form.quality})")
+    if shown < total:
+        changes.append(f"limited to {shown} of {total} signals")
+    if not changes:
+        return ""
+    return (
+        f"To keep this page small, its pictures are {', '.join(changes)}. Scores are computed on "
+        "the full pictures."
+    )

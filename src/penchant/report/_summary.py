@@ -1,0 +1,42 @@
+"""A study in a notebook's cell: the verdict, the table, and small pictures."""
+
+from penchant.report import _reading as reading
+from penchant.report import _words as words
+from penchant.report._headline import headline
+from penchant.report._page import render
+from penchant.report._pictures import Form, address
+from penchant.report._table import table
+from penchant.study import Results
+
+_MOST_PICTURES = 8
+_SIDE = 160
+
+
+def html_summary(results: Results) -> str:
+    """A fragment of HTML for notebooks: the verdict, the designs, the first signal's pictures.
+
+    It takes the notebook's own colours, runs no script and asks for nothing.
+
+    Args:
+        results: a finished study.
+    """
+    designs = table(results)
+    first = next((shown.signal for shown in results.reconstructions), None)
+    pictures = {
+        shown.design: shown.picture for shown in results.reconstructions if shown.signal == first
+    }
+    order = [name for name in ("", *designs["design"]) if name in pictures][:_MOST_PICTURES]
+    return render(
+        "summary.html.jinja",
+        headline=headline(results, designs) if results.runs else None,
+        designs=designs.to_dict("records"),
+        baseline=reading.baseline(results),
+        metric=results.metric,
+        unit=words.unit(results),
+        places=words.decimals(results),
+        diverged=sum(run.status == "diverged" for run in results.runs),
+        warnings=results.warnings,
+        signal=first,
+        pictures=[(name, address(pictures[name], Form(_SIDE))) for name in order],
+        pictures_left_out=len(pictures) - len(order),
+    )

@@ -1,0 +1,224 @@
+"""Finished studies, made up: deterministic, and odd wherever a page might break."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from penchant.study import Moment, Pilot, Reconstruction, Results, Run, Verdict
+
+DESIGNS = ("relu", "gelu", "gaussian", "sine", "finer", "relu+nerf")
+LEVELS = (21.0, 21.2, 25.4, 26.1, 27.1, 24.0)
+"""Held-out PSNR around which each design's runs lie."""
+STEPS = (0, 10, 25, 50, 100, 150, 200, 250, 300)
+BANDS = 6
+
+
+def make_results(
+    *,
+    designs: Sequence[str] = DESIGNS,
+    levels: Sequence[float] = LEVELS,
+    seeds: int = 6,
+    signals: Sequence[str] = ("cat",),
+    size: tuple[int, int] = (24, 36),
+    channels: int = 3,
+    diverged: Sequence[tuple[str, int]] = (),
+    margin: float = 0.5,
+    noise: float = 0.12,
+    original: Callable[[str], np.ndarray] | None = None,
+) -> Results:
+    """Results as a study would give them; `diverged` lists (design, seed)."""
+    draws = np.random.Generator(np.random.PCG64(7))
+    runs, pictures = [], []
+    for signal in signals:
+        truth = original(signal) if original else _picture(draws, size, channels)
+        pictures.append(Reconstruction(signal, "", 0, truth))
+        for design, mean in zip(designs, levels, strict=True):
+            level = mean + (noise * draws.standard_normal() if len(signals) > 1 else 0.0)
+            spread = noise * draws.standard_normal(seeds)
+            spread -= spread.mean()  # so that means, and what a page says of them, are round
+            for seed in range(seeds):
+                failed = (design, seed) in diverged
+                score = 12.0 if failed else level + spread[seed]
+                runs.append(_run(signal, design, seed, float(score), failed))
+            wrong = 10 ** (-level / 20)
+            answer = np.clip(truth + wrong * draws.standard_normal(truth.shape), 0, 1)
+            pictures.append(Reconstruction(signal, design, 0, answer))
+    return Results(
+        folder=None,
+        plan={
+            "signals": [f"{signal}.png" for signal in signals],
+            "vary": {"activation": list(designs)},
+            "steps": STEPS[-1],
+            "seeds": seeds,
+            "tune": 3,
+            "held_out": "random:0.5",
+            "match": "parameters",
+            "baseline": designs[0],
+            "metric": "psnr_held_out",
+            "margin": margin,
+            "unit": "dB",
+            "higher_is_better": True,
+            "notices": [],
+        },
+        designs=tuple(designs),
+        axes=("activation", "encoding"),
+        metric="psnr_held_out",
+        runs=tuple(runs),
+        pilots=tuple(
+            Pilot(signal, design, {"rate": 0.001 * 3**i, "scale": 10.0 + i}, level - i, i == 0)
+            for signal in signals
+            for design, level in zip(designs, levels, strict=True)
+            for i in range(3)
+        ),
+        verdicts=tuple(_verdict(runs, design, designs, signals, margin) for design in designs[1:]),
+        reconstructions=tuple(pictures),
+        warnings=(),
+        method={"penchant": "0.1.0", "command": "penchant run study.toml", "torch": "2.13.0"},
+    )
+
+
+def _picture(draws: np.random.Generator, size: tuple[int, int], channels: int) -> np.ndarray:
+    y, x = np.mgrid[: size[0], : size[1]]
+    waves = [np.sin(x * draws.uniform(0.1, 0.9) + y * draws.uniform(0.1, 0.9)) for _ in range(9)]
+    return np.stack([0.5 + 0.16 * sum(waves[i::3]) for i in range(channels)], -1).clip(0, 1)
+
+
+def _run(signal: str, design: str, seed: int, score: float, failed: bool) -> Run:
+    looks = STEPS[:3] if failed else STEPS
+    shares = [
+        tuple(float(np.exp(-step / (20 * 3**band)) * 0.9 + 0.002) for band in range(BANDS))
+        for step in STEPS
+    ]
+    return Run(
+        id=f"{signal}-{design}-{seed}",
+        signal=signal,
+        design=design,
+        seed=seed,
+        status="diverged" if failed else "done",
+        steps=STEPS[-1],
+        seconds=4.0 + len(design) / 10 + seed / 100,
+        parameters=12_000 + 37 * len(design),
+        settings={"activation": design.split("+")[0], "width": 64, "rate": 0.003 * len(design)},
+        metrics={
+            "psnr_seen": score + 4,
+            "psnr_held_out": score,
+            "ssim_seen": float("nan"),
+            "ssim_held_out": min(0.99, score / 30),
+        },
+        bands=shares[-1],
+        curve=tuple(
+            Moment(step, step * 0.013, {"psnr_held_out": score - 8 * np.exp(-step / 60)}, shares[i])
+            for i, step in enumerate(STEPS)
+            if step in looks
+        ),
+    )
+
+
+def _verdict(
+    runs: Sequence[Run],
+    design: str,
+    designs: Sequence[str],
+    signals: Sequence[str],
+    margin: float,
+) -> Verdict:
+    def scores(name: str) -> np.ndarray:
+        own = [run for run in runs if run.design == name]
+        if len(signals) == 1:
+            return np.array([run.metrics["psnr_held_out"] for run in own])
+        return np.array(
+            [
+                np.mean([run.metrics["psnr_held_out"] for run in own if run.signal == signal])
+                for signal in signals
+            ]
+        )
+
+    gains = scores(design) - scores(designs[0])
+    n, mean = len(gains), float(gains.mean())
+    deviation = float(gains.std(ddof=1)) if n > 1 else np.inf
+    miss = 0.05 / max(len(designs) - 1, 1)
+    half = float(stats.t.ppf(1 - miss / 2, max(n - 1, 1)) * deviation / np.sqrt(n))
+    if n < 6:
+        word = "descriptive"
+    elif abs(mean) + half <= margin:
+        word = "equivalent"
+    elif abs(mean) > half:
+        word = "better" if mean > 0 else "worse"
+    else:
+        word = "inconclusive"
+    return Verdict(
+        design=design,
+        baseline=designs[0],
+        metric="psnr_held_out",
+        unit="dB",
+        n=n,
+        mean_difference=mean,
+        interval=(mean - half, mean + half),
+        p_sign_flip=max(2.0 ** (1 - n), 0.001),
+        effect=mean / deviation if n > 1 and deviation > 0 else np.nan,
+        verdict=word,
+        sentence=f"{design} is {word} against {designs[0]} by {mean:.2f} dB.",
+        needed=40 if word == "inconclusive" else None,
+    )
+
+
+@pytest.fixture(scope="session")
+def results() -> Results:
+    """Six designs, six seeds, one small picture."""
+    return make_results()
+
+
+@pytest.fixture(scope="session")
+def several() -> Results:
+    """Six designs, two seeds, twelve pictures at the default size."""
+    return make_results(seeds=2, signals=[f"kodim{i:02d}" for i in range(1, 13)], size=(85, 128))
+
+
+ATTACK = '"><script>alert(1)</script>$x^{$'
+
+ODD: dict[str, Callable[[], Results]] = {
+    "few seeds": lambda: make_results(seeds=3),
+    "one seed": lambda: make_results(seeds=1),
+    "one design": lambda: make_results(designs=("relu",), levels=(21.0,)),
+    "thirty designs": lambda: make_results(
+        designs=[f"design-with-a-long-name-{i}" for i in range(30)],
+        levels=[20 + i / 4 for i in range(30)],
+    ),
+    "undefined metric": lambda: replace(
+        make_results(),
+        metric="ssim_seen",
+        verdicts=(),
+        plan={"baseline": "relu", "metric": "ssim_seen", "unit": ""},
+    ),
+    "grey": lambda: make_results(channels=1),
+    "wide": lambda: make_results(size=(2, 700)),
+    "tall": lambda: make_results(size=(700, 2)),
+    "tiny": lambda: make_results(size=(2, 2)),
+    "attack": lambda: make_results(
+        designs=("relu", ATTACK), levels=(20.0, 25.0), signals=(ATTACK,)
+    ),
+    "other script": lambda: make_results(designs=("relu", "活性化🙂"), levels=(20.0, 25.0)),
+    "diverged": lambda: make_results(diverged=[("sine", 1), ("sine", 4)]),
+    "all diverged": lambda: make_results(
+        diverged=[(design, seed) for design in DESIGNS for seed in range(6)]
+    ),
+    "no curves, pictures, pilots": lambda: replace(
+        make_results(),
+        runs=tuple(replace(run, curve=(), bands=()) for run in make_results().runs),
+        reconstructions=(),
+        pilots=(),
+        method={},
+    ),
+    "no picture of the original": lambda: replace(
+        make_results(),
+        reconstructions=tuple(r for r in make_results().reconstructions if r.design),
+    ),
+    "equal pictures": lambda: make_results(original=lambda _: np.ones((4, 4, 3)), levels=[200] * 6),
+    "several signals": lambda: make_results(signals=("a", "b", "c"), seeds=2),
+    "warnings": lambda: replace(
+        make_results(), warnings=("The learning rate of relu was not tuned.",)
+    ),
+}
+"""Studies that a page must survive, by what is odd about them."""

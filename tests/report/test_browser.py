@@ -1,0 +1,146 @@
+"""The page in a real browser: no error, nothing wider than the screen, one zoom for all."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penchant.report import report
+from penchant.study import Results
+
+from .conftest import ODD
+
+selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no chromium with chromedriver on this machine"
+)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-dev-shm-usage",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "no-first-run",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options, Service(DRIVER))
+    yield started
+    started.quit()
+
+
+def _open(driver: Any, page: Path, width: int = 1000) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(page.as_uri())
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+@pytest.mark.parametrize("kind", ["usual", "thirty designs", "attack", "wide", "several signals"])
+def test_pages_open_without_error_and_fit(
+    driver: Any, results: Results, tmp_path: Path, kind: str, width: int
+) -> None:
+    page = report(results if kind == "usual" else ODD[kind](), tmp_path / "report.html")
+    _open(driver, page, width)
+    driver.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert driver.get_log("browser") == []
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    requests = driver.execute_script(
+        "return performance.getEntriesByType('resource').map(e => e.name)"
+        ".filter(name => !name.startsWith('data:'))"
+    )
+    assert requests == []
+
+
+def _frames(driver: Any) -> list[tuple[float, ...]]:
+    """Where each visible picture lies in its view, as fractions of the view."""
+    return [
+        tuple(round(value, 3) for value in frame)
+        for frame in driver.execute_script(
+            """
+            return [...document.querySelectorAll(".wall:not([hidden]) .view")].map(view => {
+              const outer = view.getBoundingClientRect();
+              const shown = [...view.querySelectorAll("img")].find(i => i.offsetParent);
+              const inner = shown.getBoundingClientRect();
+              return [(inner.x - outer.x) / outer.width, (inner.y - outer.y) / outer.height,
+                      inner.width / outer.width];
+            })"""
+        )
+    ]
+
+
+def test_all_pictures_zoom_and_move_together(driver: Any, results: Results, tmp_path: Path) -> None:
+    from selenium.webdriver import ActionChains, Keys
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+    from selenium.webdriver.common.by import By
+
+    _open(driver, report(results, tmp_path / "report.html"))
+    views = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden]) .view")
+    assert len(views) == 7
+    assert set(_frames(driver)) == {(0, 0, 1)}
+
+    views[2].click()
+    ActionChains(driver).scroll_from_origin(ScrollOrigin.from_element(views[2]), 0, -120).perform()
+    (frame,) = set(_frames(driver))
+    assert frame[2] > 1.3
+    assert frame[0] == pytest.approx((1 - frame[2]) / 2, abs=0.02)
+
+    ActionChains(driver).drag_and_drop_by_offset(views[4], 20, 0).perform()
+    (moved,) = set(_frames(driver))
+    assert moved[0] > frame[0]
+
+    driver.find_element(By.CSS_SELECTOR, "[data-zoom='2']").click()
+    driver.find_element(By.CSS_SELECTOR, "[data-mode='error']").click()
+    (errors,) = set(_frames(driver))
+    assert errors[2] == pytest.approx(2 * moved[2], abs=0.01)
+    visible = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden]) img.error")
+    assert len(visible) == 6
+    assert all(image.is_displayed() for image in visible)
+
+    driver.find_element(By.CSS_SELECTOR, "[data-walls]").send_keys("0e", Keys.ARROW_LEFT)
+    assert set(_frames(driver)) == {(0, 0, 1)}
+    assert not any(image.is_displayed() for image in visible)
+    assert driver.get_log("browser") == []
+
+
+def test_a_signal_is_chosen(driver: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.select import Select
+
+    _open(driver, report(ODD["several signals"](), tmp_path / "report.html"))
+    Select(driver.find_element(By.CSS_SELECTOR, "[data-signal]")).select_by_visible_text("c")
+    (wall,) = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden])")
+    first = wall.find_element(By.CSS_SELECTOR, ".picture")
+    assert first.get_attribute("alt").startswith("c, the original")
+
+
+def test_figures_follow_the_dark_scheme(driver: Any, results: Results, tmp_path: Path) -> None:
+    colours = {}
+    _open(driver, report(results, tmp_path / "report.html"))
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        colours[scheme] = driver.execute_script(
+            """
+            const style = element => getComputedStyle(element);
+            const band = document.querySelector("#frequencies svg [id*=line2d] path[style*=mix]");
+            return [style(document.body).backgroundColor, style(document.body).color,
+                    style(document.querySelector("#learning svg text")).fill, style(band).stroke]"""
+        )
+    assert all(a != b for a, b in zip(colours["light"], colours["dark"], strict=True))
