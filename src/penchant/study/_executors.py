@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,7 +51,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         self.connections: list[_Connection] = []
         self.processes = []
-        with _one_thread_environment():
+        with _one_thread_environment(), _interrupts_held():
             for _ in range(workers):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, tasks), daemon=True)
@@ -130,6 +131,17 @@ def _work(connection: _Connection, tasks: Sequence[Task]) -> None:
                 connection.send(WorkerError("".join(traceback.format_exception(error))))
     except (BrokenPipeError, EOFError, ConnectionResetError):
         sys.exit(0)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    # Children inherit the mask, so that a Ctrl-C never reaches one that is still starting; here
+    # it is delivered when all have started.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _one_thread_environment:

@@ -145,27 +145,47 @@ class Study:
         with self._opened(fresh=False) as store:
             missing = self.missing(store)
             if missing:
-                raise PenchantError(f"{self.folder}: {missing} runs are missing; run it again")
+                raise PenchantError(f"{self.folder}: {len(missing)} runs are missing; run it again")
             return self._results(store)
 
     def remaining(self) -> int:
         """Count the runs and pilots that are still to be done."""
+        return len(self.remaining_jobs())
+
+    def remaining_jobs(self) -> list[Job]:
+        """List the runs and pilots that are still to be done."""
         if self.folder is None or not (self.folder / _folder.DATABASE).exists():
-            return len(self.pilot_jobs) + len(self._planned(self.designs))
+            return self.jobs
         with self._opened(fresh=False) as store:
             return self.missing(store)
 
-    def missing(self, store: Store) -> int:
-        """Count what a store lacks."""
+    @property
+    def jobs(self) -> list[Job]:
+        """The whole study: its pilots, then its runs, as yet untuned."""
+        return self.pilot_jobs + self._planned(self.designs)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is known before the first run of how the comparison could mislead."""
+        several = len(self.tasks) > 1
+        found = [
+            f"{task.name}: {warning}" if several else warning
+            for task, designs in zip(self.tasks, self.designs, strict=True)
+            for warning in plan_warnings(self.plan, designs, task)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def missing(self, store: Store) -> list[Job]:
+        """List what a store lacks: pilots first; runs that wait for pilots are as yet untuned."""
         done = store.done()
-        pilots = sum(self._id(job) not in done for job in self.pilot_jobs)
+        pilots = [job for job in self.pilot_jobs if self._id(job) not in done]
         if pilots:
-            return pilots + len(self._planned(self.designs))
-        return sum(self._id(job) not in done for job in self.run_jobs(store))
+            return pilots + self._planned(self.designs)
+        return [job for job in self.run_jobs(store) if self._id(job) not in done]
 
     def estimate(self, *, jobs: int = 1) -> float:
         """Estimate the wall seconds of the whole study by timing a few steps of each design."""
-        return seconds_of(self.pilot_jobs + self._planned(self.designs), self.tasks, jobs)
+        return seconds_of(self.jobs, self.tasks, jobs)
 
     def run_jobs(self, store: Store) -> list[Job]:
         """Return the study's runs, with the settings that its finished pilots chose."""
@@ -238,12 +258,6 @@ class Study:
         runs = tuple(_named(store.run(self._id(job)), job) for job in planned)
         labels = tuple(self.plan.labelled())
         pilots = [p for index in range(len(self.tasks)) for p in self._pilots(index, store)]
-        warned = [
-            (task, warning)
-            for task, designs in zip(self.tasks, self.designs, strict=True)
-            for warning in plan_warnings(self.plan, designs, task)
-        ]
-        several = len(self.tasks) > 1
         return Results(
             folder=self.folder,
             plan={
@@ -263,12 +277,7 @@ class Study:
             pilots=tuple(p.named() for p in pilots),
             verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
             reconstructions=tuple(self._reconstructions(planned, store)),
-            warnings=tuple(
-                dict.fromkeys(
-                    [f"{task.name}: {text}" if several else text for task, text in warned]
-                    + run_warnings(runs)
-                )
-            ),
+            warnings=(*self.warnings, *run_warnings(runs)),
             method=self._method(store),
         )
 
