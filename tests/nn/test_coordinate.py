@@ -75,8 +75,7 @@ def test_outputs_start_small_but_not_at_zero(name: str) -> None:
         CoordinateNet(2, 4, width=256, activation=name, seed=seed)(points(200)) for seed in range(8)
     ]
     spread = torch.stack(outputs).detach().square().mean().sqrt().item()
-    wanted = 1 / 30 if name in ("sine", "finer") else 1 / 3
-    assert wanted / 2 < spread < wanted * 2
+    assert 1 / 60 < spread < 1 / 15
 
 
 @each_activation
@@ -97,8 +96,10 @@ def test_state_and_pickle_round_trip(name: str) -> None:
         assert torch.equal(other(points()), net(points()))
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize("name", ["finer", "relu", "wire"])
 def test_compiles_whole(name: str) -> None:
+    torch.compiler.reset()
     net = CoordinateNet(2, 3, activation=name, encoding="nerf", **SMALL)
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(points()), net(points()))
@@ -160,6 +161,7 @@ def test_an_encoding_of_ones_own() -> None:
     assert net.encoding is code and net.layers[0].in_features == code.features
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("call", "message"),
     [

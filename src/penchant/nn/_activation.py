@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from penchant.nn._checks import positive
 
+HEAD_SPREAD = 1 / 30
+"""Root mean square of a network's outputs at its start."""
+
 
 def uniform_(tensor: Tensor, bound: float, generator: torch.Generator) -> None:
     """Fill a real tensor with U(-bound, bound), drawn in float32 whatever its type.
@@ -184,17 +187,19 @@ class Activation(nn.Module, ABC):
         bias: Inexact[Tensor, " outputs"],
         generator: torch.Generator,
     ) -> None:
-        """Fill the linear layer behind the last activation so that outputs have spread 1/3.
+        """Fill the linear layer behind the last activation so that outputs have spread 1/30.
 
-        Weights are uniform with variance 1 / (9·inputs·E[φ²(u)]), biases zero: a start inside the
-        range of the targets, yet large enough for gradients to reach the hidden layers.
+        Weights are uniform with variance 1 / (900·inputs·E[φ²(u)]), biases zero, for every member
+        alike. SIREN's own head is this at ω₀ = 30, within 8%. A spread of 1/3 cost Gaussian and
+        WIRE networks 4 to 7 dB and the others about 1 dB (one picture, 200 steps of Adam).
 
         Args:
             weight: of shape (outputs, inputs), overwritten.
             bias: of shape (outputs,), overwritten.
             generator: where the draws come from.
         """
-        uniform_(weight, math.sqrt(3 / (weight.shape[1] * self.second_moment)) / 3, generator)
+        bound = HEAD_SPREAD * math.sqrt(3 / (weight.shape[1] * self.second_moment))
+        uniform_(weight, bound, generator)
         nn.init.zeros_(bias)
 
     def extra_repr(self) -> str:

@@ -9,7 +9,7 @@ from jaxtyping import Complex, Float, Inexact
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
-from penchant.nn._activation import Activation, uniform_
+from penchant.nn._activation import HEAD_SPREAD, Activation, uniform_
 from penchant.nn._checks import positive
 
 
@@ -20,9 +20,9 @@ class Sine(Activation):
               \mathrm{E}[\varphi^2(u)] = \tfrac{1}{2}(1 - e^{-2}) \approx 0.432
 
     Its initialisation is the published one: first layer :math:`U(\pm 1/n)` with biases
-    :math:`U(\pm 1/\sqrt n)`, later weights and the head :math:`U(\pm\sqrt{6/n}/s)`, which is the
-    common rule with 1/2 for E[φ²] (an argument spread over whole periods). Later biases are zero,
-    where SIREN's code leaves torch's default.
+    :math:`U(\pm 1/\sqrt n)`, later weights :math:`U(\pm\sqrt{6/n}/s)`, which is the common rule
+    with 1/2 for E[φ²] (an argument spread over whole periods). Later biases are zero, where SIREN's
+    code leaves torch's default; the head is that of every member.
 
     Args:
         scale: s, the paper's ω₀.
@@ -88,15 +88,6 @@ class Sine(Activation):
     ) -> None:
         """Fill a later layer: weights U(±√(6/inputs)/s) whatever comes in, biases zero."""
         super().initialise_hidden_(weight, bias, generator, second_moment=0.5)
-
-    def initialise_head_(
-        self,
-        weight: Float[Tensor, "outputs inputs"],
-        bias: Float[Tensor, " outputs"],
-        generator: torch.Generator,
-    ) -> None:
-        """Fill the head as a later layer, so that outputs start with spread 1/s."""
-        self.initialise_hidden_(weight, bias, generator)
 
 
 class FINER(Sine):
@@ -299,8 +290,8 @@ class Gabor(Activation):
         bias: Complex[Tensor, " outputs"],
         generator: torch.Generator,
     ) -> None:
-        """Fill the head so that the real part of the output has spread 1/3; biases zero."""
-        bound = math.sqrt(3 / (weight.shape[1] * self.second_moment)) / 3
+        """Fill the head so that the real part of the output has spread 1/30; biases zero."""
+        bound = HEAD_SPREAD * math.sqrt(3 / (weight.shape[1] * self.second_moment))
         self._fill_(weight, bias, bound, generator)
 
     @staticmethod
