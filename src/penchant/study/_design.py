@@ -6,7 +6,15 @@ from `penchant.study._defaults`, the rest from the members' own defaults.
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from penchant.errors import PenchantError, nearest
 from penchant.nn import ACTIVATIONS, ENCODINGS, Activation, CoordinateNet, Encoding
@@ -75,6 +83,14 @@ class CoordinateDesign(BaseModel):
                 raise ValueError(f"{name}: encoding {self.encoding!r} has no such number")
         return self
 
+    @field_validator("frequencies", mode="after")
+    @classmethod
+    def _not_beyond_numbers(cls, frequencies: int | None, info: ValidationInfo) -> int | None:
+        # NeRF's waves double in frequency, and float32 ends at 2¹²⁷.
+        if frequencies and frequencies > 64 and info.data.get("encoding") == "nerf":
+            raise ValueError(f"frequencies={frequencies}: encoding 'nerf' takes at most 64")
+        return frequencies
+
     def _activation_numbers(self) -> tuple[str, ...]:
         own = _own.is_own(self.activation)
         return ("scale",) if own else tuple(ACTIVATIONS[self.activation].numbers)
@@ -129,15 +145,21 @@ class CoordinateDesign(BaseModel):
         """
         if self.width is None:
             raise PenchantError(f"design {self.label}: width is needed to build a network")
-        return CoordinateNet(
-            inputs,
-            outputs,
-            width=self.width,
-            depth=self.depth,
-            activation=self.make_activation(),
-            encoding=self.make_encoding(inputs, seed),
-            seed=seed,
-        )
+        try:
+            return CoordinateNet(
+                inputs,
+                outputs,
+                width=self.width,
+                depth=self.depth,
+                activation=self.make_activation(),
+                encoding=self.make_encoding(inputs, seed),
+                seed=seed,
+            )
+        except ArithmeticError as error:
+            raise PenchantError(
+                f"design {self.label}: with scale={self.scale} its layers cannot be initialised "
+                f"({error}); a scale nearer to the activation's own is needed"
+            ) from error
 
 
 Design = CoordinateDesign

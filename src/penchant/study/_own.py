@@ -49,8 +49,9 @@ def load(name: str) -> object:
         # Not through sys.modules or a cached bytecode: two files of one name stay apart, and an
         # edited file is read anew.
         exec(compile(path.read_text(), str(path), "exec"), module.__dict__)
-    except Exception as error:
-        raise PenchantError(f"{path} fails: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        message = " ".join(str(error).split())
+        raise PenchantError(f"{path} fails: {type(error).__name__}: {message}") from error
     if not hasattr(module, attribute):
         names = [n for n in vars(module) if not n.startswith("_")]
         raise PenchantError(f"{path} has no {attribute!r}: {nearest(attribute, names)}")

@@ -6,6 +6,7 @@ The same words name the options of `penchant compare`, the arguments of `Study` 
 
 import itertools
 import json
+import math
 import os
 import tomllib
 from collections import Counter
@@ -99,13 +100,15 @@ class Plan(BaseModel):
         for axis, values in self.vary.items():
             if not values:
                 raise PenchantError(f"vary {axis}: no value is given")
+        count = math.prod(map(len, self.vary.values())) if axes else 0
+        count += len(self.designs)
+        if count > MOST_DESIGNS:
+            raise PenchantError(f"vary: {count:,} designs; at most {MOST_DESIGNS} fit a study")
         grid = [
             dict(zip(axes, values, strict=True))
             for values in itertools.product(*self.vary.values())
         ]
         chosen = [*(grid if axes else []), *self.designs] or list(DEFAULT_DESIGNS)
-        if len(chosen) > MOST_DESIGNS:
-            raise PenchantError(f"vary: {len(chosen)} designs; at most {MOST_DESIGNS} fit a study")
         designs = [design(fields) for fields in chosen]
         for one, count in Counter(designs).items():
             if count > 1:
@@ -137,7 +140,8 @@ class Plan(BaseModel):
         """Return the plan as canonical text; two studies are the same where this is."""
         designs = {label: one.identity for label, one in self.labelled().items()}
         rest = self.model_dump(exclude={"vary", "designs", "baseline"})
-        return json.dumps({"designs": designs, "baseline": self.baseline_label(), **rest})
+        content = {"designs": designs, "baseline": self.baseline_label(), **rest}
+        return json.dumps(content, sort_keys=True)
 
 
 def _labels(designs: list[Design]) -> list[str]:
@@ -199,13 +203,20 @@ def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
 def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
     """Write a plan and its signals as TOML; paths are relative to the folder it will lie in."""
     words = plan.model_dump(exclude_none=True, exclude_defaults=True, exclude={"vary", "designs"})
+    vary, designs = plan.vary, plan.designs
+    values = [*itertools.chain(*vary.values()), *itertools.chain(*(d.values() for d in designs))]
+    if not all(type(value) in (str, int, float, bool) for value in values):
+        # Python also takes None and numpy's numbers, which TOML has no words for.
+        dumped = [one.model_dump(exclude_unset=True) for one in plan.labelled().values()]
+        designs = [{n: v for n, v in fields.items() if v is not None} for fields in dumped]
+        vary = {}
     always = {n: getattr(plan, n) for n in ("seeds", "steps", "size", "held_out", "tune", "match")}
     document: dict[str, Any] = {
         "signals": [s if s == BUILT_IN else _relative(s, folder) for s in signals],
         **always,
         **words,
-        "vary": {axis: [_moved(v, folder) for v in vs] for axis, vs in plan.vary.items()},
-        "designs": [{n: _moved(v, folder) for n, v in d.items()} for d in plan.designs],
+        "vary": {axis: [_moved(v, folder) for v in vs] for axis, vs in vary.items()},
+        "designs": [{n: _moved(v, folder) for n, v in d.items()} for d in designs],
     }
     head = "# A Penchant study; `penchant run study.toml` does it again.\n"
     return (head + tomli_w.dumps({k: v for k, v in document.items() if v not in ({}, [])})).encode()
@@ -226,7 +237,7 @@ def read_toml(path: Path) -> tuple[Plan, list[str]]:
         words = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib lets int's and the stack's limits pass
         raise PenchantError(f"{path} is not TOML: {error}") from error
     signals = words.pop("signals", [])
     if not (isinstance(signals, list) and signals and all(isinstance(s, str) for s in signals)):

@@ -58,7 +58,8 @@ def with_widths(
     def nearest(design: Design) -> Design:
         below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
         width = min(
-            (below, below + 1), key=lambda width: abs(parameters(design, width, *shape) - target)
+            (below, min(below + 1, 4096)),
+            key=lambda width: abs(parameters(design, width, *shape) - target),
         )
         return design.replaced(width=width)
 
