@@ -95,7 +95,7 @@ def read_model(path: Path, activation: str | None = None) -> tuple[CoordinateNet
             if "penchant" not in header:
                 raise PenchantError(f"{path} was not written by Penchant: it names no design")
             one, signal = _read_header(path, header, activation)
-            _check_size(path, one, sum(_count(shape) for shape in shapes.values()))
+            _check_size(path, one, signal, sum(_count(shape) for shape in shapes.values()))
             network = one.build(signal.inputs, signal.outputs, seed=0)
             _check_shapes(path, shapes, network)
             network.load_state_dict({name: file.get_tensor(name) for name in shapes})
@@ -121,7 +121,7 @@ def _read_header(
     try:
         fields: dict[str, Any] = json.loads(header["design"])
         signal = Signal(**json.loads(header["signal"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise PenchantError(f"{path}: its header is damaged ({error})") from error
     own = fields.pop("own", False) if isinstance(fields, dict) else False
     if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
@@ -137,7 +137,8 @@ def _read_header(
     elif _own.is_own(str(fields.get("activation"))):
         raise PenchantError(f"{path}: its header is damaged (it names a file to execute)")
     numbers = (signal.inputs, signal.outputs, signal.height, signal.width)
-    if not all(isinstance(n, int) and 0 <= n <= 1_000_000 for n in numbers):
+    fits = all(isinstance(n, int) and 0 <= n <= 1_000_000 for n in numbers)
+    if not fits or (signal.kind == "picture" and signal.inputs != 2):
         raise PenchantError(f"{path}: its header is damaged (the signal's shape is {numbers})")
     try:
         return design(fields), signal
@@ -145,12 +146,15 @@ def _read_header(
         raise PenchantError(f"{path}: {error}") from error
 
 
-def _check_size(path: Path, design: Design, values: int) -> None:
+def _check_size(path: Path, design: Design, signal: Signal, values: int) -> None:
     # Before anything is allocated: a small file must not ask for a large network.
     width = design.width or 0
-    if width * width * (design.depth - 1) > values:
+    hidden = width * (width * (design.depth - 1) + signal.outputs)
+    first = signal.inputs * (design.frequencies or 1 if design.encoding == "fourier" else width)
+    if hidden + first > values:
         raise PenchantError(
-            f"{path}: its {values:,} values are too few for {design.depth} layers of {width}"
+            f"{path}: its {values:,} values are too few for {signal.inputs} inputs, "
+            f"{design.depth} layers of {width} and {signal.outputs} outputs"
         )
 
 
