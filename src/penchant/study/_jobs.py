@@ -16,7 +16,7 @@ from safetensors.torch import save
 from penchant.nn import count_parameters
 from penchant.study._design import Design
 from penchant.study._results import Moment, Run, Status
-from penchant.tasks import Score, Split, Task
+from penchant.tasks import Score, Split, Task, evaluate
 from penchant.training import Recipe, Training
 
 NUMERICS = 1
@@ -139,8 +139,9 @@ def _perform(job: Job, task: Task) -> Iterator[Event]:
 
 def final_score(training: Training, split: Split) -> tuple[Status, Score]:
     """Score what training left; a diverged network is scored as the best constant answer."""
-    finite = all(bool(torch.isfinite(p).all()) for p in training.network.parameters())
-    if training.diverged or not finite:
+    # The last step's effect has not been seen yet, and finite parameters can answer infinity.
+    answers = evaluate(training.network, split.inputs)
+    if training.diverged or not bool(answers.isfinite().all()):
         return "diverged", split.constant_score()
     return "done", split.score(training.network)
 
