@@ -17,9 +17,9 @@ from penchant.errors import PenchantError
 from penchant.files import cannot_write, write_whole
 from penchant.study._design import Design
 from penchant.study._model_file import model_bytes
-from penchant.study._plan import Plan, write_toml
+from penchant.study._plan import BUILT_IN, Plan, read_toml, write_toml
 from penchant.study._results import Results
-from penchant.tasks import Task
+from penchant.tasks import Task, find_pictures
 
 PLAN = "study.toml"
 DATABASE = "study.db"
@@ -29,8 +29,14 @@ REPORT = "report.html"
 NETWORKS = "networks"
 
 
-def prepare(folder: Path, *, fresh: bool) -> None:
+def prepare(folder: Path, plan: Plan, signals: list[str], *, fresh: bool) -> None:
     """Make a folder ready for a study, or say why it cannot be.
+
+    Args:
+        folder: made where it is missing.
+        plan: the study's plan.
+        signals: paths of its signals; empty where not all have one.
+        fresh: delete what another study left; a `study.toml` is replaced only when it differs.
 
     Raises:
         PenchantError: it is a file, cannot be written, or has files of the study's names that no
@@ -44,29 +50,45 @@ def prepare(folder: Path, *, fresh: bool) -> None:
         raise cannot_write(folder, error) from error
     if fresh:
         _clear(folder)
+        if not signals:
+            (folder / PLAN).unlink(missing_ok=True)
     elif not (folder / DATABASE).exists():
-        for name in (RESULTS, VERDICTS, REPORT):
-            if (folder / name).exists():
+        for path in (folder / RESULTS, folder / VERDICTS, folder / REPORT, *_networks(folder)):
+            if path.exists():
                 raise PenchantError(
-                    f"{folder / name} is there without its study; choose another --out, or "
-                    "--fresh to overwrite it"
+                    f"{path} is there without its study; choose another --out, or --fresh to "
+                    "overwrite it"
                 )
+        if (folder / PLAN).exists() and not _says(folder / PLAN, plan, signals):
+            raise PenchantError(
+                f"{folder / PLAN} plans another study; choose another --out, or --fresh to "
+                "overwrite it"
+            )
+    _sweep(folder)
 
 
 def _clear(folder: Path) -> None:
     try:
-        for name in (
-            PLAN,
-            RESULTS,
-            VERDICTS,
-            REPORT,
-            DATABASE,
-            f"{DATABASE}-wal",
-            f"{DATABASE}-shm",
-        ):
+        for name in (RESULTS, VERDICTS, REPORT, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
             (folder / name).unlink(missing_ok=True)
-        for network in (folder / NETWORKS).glob("*.safetensors"):
+        for network in _networks(folder):
             network.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def _networks(folder: Path) -> list[Path]:
+    """List the files that look like a study's networks; a user's own beside them do not count."""
+    return sorted((folder / NETWORKS).glob("*--seed*.safetensors"))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process had written aside and not yet renamed."""
+    try:
+        for name in (PLAN, RESULTS, VERDICTS, REPORT, f"{NETWORKS}/*.safetensors"):
+            place, _, pattern = name.rpartition("/")
+            for aside in (folder / place).glob(f".{pattern}.????????"):
+                aside.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
 
@@ -85,9 +107,27 @@ def holds_another(folder: Path | None, there: str, ours: str) -> str:
 
 
 def write_plan(folder: Path, plan: Plan, signals: list[str]) -> None:
-    """Write `study.toml` where it is not there yet; nothing for signals that have no path."""
-    if signals and not (folder / PLAN).exists():
-        write_whole(folder / PLAN, write_toml(plan, signals, folder))
+    """Write `study.toml` where it does not say the same already; nothing without signals."""
+    path = folder / PLAN
+    if signals and not (path.exists() and _says(path, plan, signals)):
+        write_whole(path, write_toml(plan, signals, folder))
+
+
+def _says(path: Path, plan: Plan, signals: list[str]) -> bool:
+    """Tell whether a file plans the same study on the same signals."""
+    try:
+        there, places = read_toml(path)
+        return there.fingerprint() == plan.fingerprint() and _places(places) == _places(signals)
+    except PenchantError:
+        return False
+
+
+def _places(signals: list[str]) -> list[str]:
+    return [
+        str(path if signal == BUILT_IN else path.resolve())
+        for signal in signals
+        for path in ([Path(signal)] if signal == BUILT_IN else find_pictures([Path(signal)]))
+    ]
 
 
 def export(

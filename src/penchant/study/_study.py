@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from penchant.errors import PenchantError, nearest
 from penchant.study import _folder
@@ -41,7 +42,7 @@ from penchant.tasks import (
     load_picture,
 )
 
-Signal = str | Path | Picture | Task
+Signal = str | Path | Picture | np.ndarray | Task
 Listener = Callable[[Event], None]
 
 
@@ -49,7 +50,8 @@ class Study:
     """A controlled comparison of designs on one or several signals.
 
     Args:
-        signals: a picture's path, a folder of them, a `Picture`, any `Task`, or a list of these;
+        signals: a picture's path, a folder of them, a `Picture`, an array of values in [0, 1]
+            (height × width, or with 1 or 3 channels), any `Task`, or a list of these;
             ``"built-in"`` is a photograph that comes with scikit-image.
         out: the study's folder; without one, nothing is kept after the process ends.
         words: the plan, in the words of `penchant compare` (see `Plan`): vary, designs, seeds,
@@ -73,6 +75,7 @@ class Study:
         self.folder = None if out is None else Path(out)
         self.paths, self.tasks = _tasks(_listed(signals), self.plan)
         self.metric = _metric(self.plan, self.tasks)
+        self.designs = self._with_widths()
 
     @classmethod
     def read(cls, path: str | Path, *, out: str | Path | None = None) -> "Study":
@@ -86,9 +89,11 @@ class Study:
         words = plan.model_dump(exclude_unset=True)
         return cls(signals, out=Path(path).parent if out is None else out, **words)
 
-    @cached_property
-    def designs(self) -> tuple[dict[str, Design], ...]:
-        """For each signal its designs by label: resolved and with widths, before pilots."""
+    def _with_widths(self) -> tuple[dict[str, Design], ...]:
+        """For each signal its designs by label: resolved and with widths, before pilots.
+
+        What fails in a user's own activation fails here, before any file is made.
+        """
         return tuple(
             with_widths(
                 {label: one.resolved() for label, one in self.plan.labelled().items()},
@@ -164,13 +169,16 @@ class Study:
         """The whole study: its pilots, then its runs, as yet untuned."""
         return self.pilot_jobs + self._planned(self.designs)
 
-    @cached_property
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is known before the first run of how the comparison could mislead."""
+        return self._warnings(self.designs)
+
+    def _warnings(self, signals: Sequence[Mapping[str, Design]]) -> tuple[str, ...]:
         several = len(self.tasks) > 1
         found = [
             f"{task.name}: {warning}" if several else warning
-            for task, designs in zip(self.tasks, self.designs, strict=True)
+            for task, designs in zip(self.tasks, signals, strict=True)
             for warning in plan_warnings(self.plan, designs, task)
         ]
         return tuple(dict.fromkeys(found))
@@ -189,12 +197,16 @@ class Study:
 
     def run_jobs(self, store: Store) -> list[Job]:
         """Return the study's runs, with the settings that its finished pilots chose."""
+        return self._planned(self._chosen(store))
+
+    def _chosen(self, store: Store) -> list[dict[str, Design]]:
+        """For each signal its designs by label, as the finished pilots chose them."""
         chosen: list[dict[str, Design]] = []
         for index, designs in enumerate(self.designs):
             pilots = self._pilots(index, store)
             picked = {p.job.design: p.job.settings for p in pilots if p.chosen}
             chosen.append({label: picked.get(label, design) for label, design in designs.items()})
-        return self._planned(tuple(chosen))
+        return chosen
 
     def _planned(self, designs: Sequence[Mapping[str, Design]]) -> list[Job]:
         # Seeds outermost: an early look at an unfinished study sees whole pairs.
@@ -277,7 +289,7 @@ class Study:
             pilots=tuple(p.named() for p in pilots),
             verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
             reconstructions=tuple(self._reconstructions(planned, store)),
-            warnings=(*self.warnings, *run_warnings(runs)),
+            warnings=(*self._warnings(self._chosen(store)), *run_warnings(runs)),
             method=self._method(store),
         )
 
@@ -325,7 +337,7 @@ class Study:
             {"plan": self.plan.fingerprint(), "tasks": [t.fingerprint for t in self.tasks]}
         )
         if self.folder is not None:
-            _folder.prepare(self.folder, fresh=fresh)
+            _folder.prepare(self.folder, self.plan, self.paths, fresh=fresh)
         with closing(
             Store(MEMORY if self.folder is None else self.folder / _folder.DATABASE)
         ) as store:
@@ -376,7 +388,7 @@ def _listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
 
 
 def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task, ...]]:
-    """Load the signals; return their paths (those that have one) and the tasks."""
+    """Load the signals; return their paths (none unless each has one) and the tasks."""
     paths: list[str] = []
     tasks: list[Task] = []
     pattern = HeldOut.parse(plan.held_out)
@@ -385,6 +397,9 @@ def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task
             tasks.append(signal)
         elif isinstance(signal, Picture):
             tasks.append(PictureTask(signal, pattern))
+        elif isinstance(signal, np.ndarray):
+            values = signal[..., None] if signal.ndim == 2 else signal
+            tasks.append(PictureTask(Picture(f"array {len(tasks) + 1}", values), pattern))
         elif str(signal) == BUILT_IN:
             paths.append(BUILT_IN)
             tasks.append(PictureTask(builtin_picture(plan.size), pattern))
@@ -398,7 +413,7 @@ def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task
     for name in names:
         if names.count(name) > 1:
             raise PenchantError(f"two signals are called {name!r}; rename one of them")
-    return paths, tuple(tasks)
+    return (paths if len(paths) == len(tasks) else []), tuple(tasks)
 
 
 def _metric(plan: Plan, tasks: Sequence[Task]) -> Metric:
@@ -416,8 +431,8 @@ def _pilot_metric(name: str) -> str:
 
 
 def _named(run: Run, job: Job) -> Run:
-    # A run's id holds what its numbers depend on; names are this study's and may differ.
-    return replace(run, signal=job.signal, design=job.design)
+    # A run's id holds what its numbers depend on; names and paths are this study's and may differ.
+    return replace(run, signal=job.signal, design=job.design, settings=job.settings.model_dump())
 
 
 def _now() -> str:
