@@ -9,7 +9,9 @@ from penchant.study._fitted import FIT_STEPS as FIT_STEPS
 from penchant.study._fitted import Fitted as Fitted
 from penchant.study._fitted import fit as fit
 from penchant.study._fitted import load as load
+from penchant.study._folder import PLAN as PLAN
 from penchant.study._folder import REPORT as REPORT
+from penchant.study._folder import RESULTS as RESULTS
 from penchant.study._jobs import Event as Event
 from penchant.study._jobs import Finished as Finished
 from penchant.study._jobs import Job as Job
@@ -38,10 +40,12 @@ __all__ = [
     "Fitted",
     "Job",
     "Moment",
+    "PLAN",
     "Pilot",
     "Plan",
     "Progress",
     "REPORT",
+    "RESULTS",
     "Reconstruction",
     "Results",
     "Run",

@@ -1,0 +1,67 @@
+"""A study from its plan to its verdict: what `compare` and `run` have in common."""
+
+import os
+import shlex
+from pathlib import Path
+
+from penchant.cli._errors import Interrupted
+from penchant.cli._live import watch
+from penchant.cli._output import check_folder
+from penchant.cli._plan import description, summary
+from penchant.cli._table import closing
+from penchant.cli._words import console
+from penchant.errors import PenchantError
+from penchant.study import PLAN, REPORT, RESULTS, Study
+
+
+def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> None:
+    """Show the plan, do what is left of it, and say what was found.
+
+    Args:
+        study: the study, with a folder.
+        jobs: processes; by default as many as this process may use cores.
+        fresh: overwrite what is in the folder.
+        dry_run: stop after the plan, and write nothing.
+    """
+    folder = study.folder
+    assert folder is not None, "the command line's studies have a folder"
+    workers = len(os.sched_getaffinity(0)) if jobs is None else jobs
+    if workers < 1:
+        raise PenchantError(f"jobs={workers}: at least 1 process is needed")
+    if not dry_run:
+        check_folder(folder)
+    left = study.jobs if fresh else study.remaining_jobs()
+    workers = min(workers, max(1, len(left)))
+    screen = console()
+    seconds = 0.0
+    if left:
+        # The estimate is for the whole study; what is done already counts by its number.
+        seconds = study.estimate(jobs=workers) * len(left) / len(study.jobs)
+    screen.print(summary(study, left, seconds, workers), soft_wrap=True)
+    if dry_run:
+        screen.print(description(study), soft_wrap=True)
+        return
+    for task in study.tasks:
+        for notice in task.notices:
+            screen.print(f"{task.name}: {notice}", soft_wrap=True)
+    for warning in study.warnings:
+        screen.print(f"warning: {warning}", soft_wrap=True)
+    try:
+        with watch(study, left, seconds, workers) as view:
+            results = study.run(jobs=workers, on_event=view, fresh=fresh)
+            from penchant.report import report
+
+            report(results, folder / REPORT)
+    except KeyboardInterrupt:
+        option = [] if jobs is None else ["--jobs", str(jobs)]
+        raise Interrupted(
+            f"interrupted; {view.tally.kept()} are kept. To go on: {_again(folder, *option)}"
+        ) from None
+    closing(results, screen)
+    screen.print(f"\nreport  {folder / REPORT}\nruns    {folder / RESULTS}", soft_wrap=True)
+    elsewhere = folder.with_name(f"{folder.resolve().name}-again")
+    screen.print(f"again   {_again(folder, '--out', str(elsewhere))}", soft_wrap=True)
+
+
+def _again(folder: Path, *options: str) -> str:
+    return shlex.join(["penchant", "run", str(folder / PLAN), *options])

@@ -1,0 +1,158 @@
+"""`penchant fit`: one good network for one picture, in a file that decodes it."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from penchant.cli._errors import Interrupted
+from penchant.cli._options import option
+from penchant.cli._words import console, duration
+from penchant.cli._words import size as bytes_size
+from penchant.errors import PenchantError
+
+if TYPE_CHECKING:
+    from penchant.study import Fitted
+
+BETWEEN_LINES = 5.0
+"""Seconds between two lines in a log."""
+
+
+def fit(
+    out: Annotated[Path, option("FILE.safetensors", "Where the network goes.", "-o", "--out")],
+    picture: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PICTURE]",
+            help="Any picture; without one, a photograph that comes along.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, option("N", "Pixels along the longer side, after reduction.", default=256)
+    ] = None,
+    steps: Annotated[int | None, option("N", "Optimisation steps.", default=800)] = None,
+    design: Annotated[
+        str | None,
+        option(
+            "AXIS=VALUE,...",
+            "What differs from the default, such as activation=sine,width=128.",
+            default="a FINER network of 3 layers of 192",
+        ),
+    ] = None,
+    target_db: Annotated[
+        float | None, option("DB", "Stop as soon as this PSNR is reached.")
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        option(
+            "PATTERN",
+            "Samples that the network does not see: random:FRACTION, checkerboard, every:K.",
+            default="none",
+        ),
+    ] = None,
+    seed: Annotated[int | None, option("N", "Of the initial draws.", default=0)] = None,
+) -> None:
+    """Fit one network to one picture and keep it in a file."""
+    from penchant.cli._output import check_file
+
+    if out.suffix != ".safetensors":
+        raise PenchantError(f"--out {out}: the file's name must end in .safetensors")
+    check_file(out)
+    from penchant.study import FIT_SIZE, FIT_STEPS, parse_fields
+    from penchant.study import fit as fit_network
+    from penchant.tasks import builtin_picture, load_picture
+
+    reduced = FIT_SIZE if size is None else size
+    loaded = builtin_picture(reduced) if picture is None else load_picture(picture, reduced)
+    for notice in loaded.notices:
+        typer.echo(f"{loaded.name}: {notice}")
+    words: dict[str, Any] = {
+        "design": parse_fields(design) if design is not None else None,
+        "target_db": target_db,
+        "held_out": held_out,
+        "seed": seed,
+    }
+    given = {name: value for name, value in words.items() if value is not None}
+    budget = FIT_STEPS if steps is None else steps
+    with _progress(budget) as on_step:
+        fitted = fit_network(loaded, steps=budget, on_step=on_step, **given)
+    fitted.save(out)
+    typer.echo(_summary(fitted, out))
+    typer.echo(f"try: {_render_command(fitted, out)}")
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
+    """Show a fit's progress on stderr: a bar on a terminal, lines in a log."""
+    screen = console(stderr=True)
+    try:
+        if screen.is_interactive:
+            with _bar(steps) as on_step:
+                yield on_step
+        else:
+            yield _lines(steps)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; a fit is kept only when done, so nothing is written"
+        ) from None
+
+
+@contextmanager
+def _bar(steps: int) -> Iterator[Callable[[int, float], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(bar_width=None),
+        TextColumn("step {task.completed}/{task.total}"),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True), expand=True, transient=True) as progress:
+        row = progress.add_task("", total=steps)
+
+        def on_step(step: int, psnr: float) -> None:
+            progress.update(row, completed=step, description=f"{psnr:.2f} dB")
+
+        yield on_step
+
+
+def _lines(steps: int) -> Callable[[int, float], None]:
+    last = time.monotonic()
+
+    def on_step(step: int, psnr: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"step {step}/{steps}, {psnr:.2f} dB", file=sys.stderr, flush=True)
+
+    return on_step
+
+
+def _summary(fitted: "Fitted", out: Path) -> str:
+    from penchant.nn import count_parameters
+
+    scores = [f"{fitted.metrics['psnr_seen']:.2f} dB"]
+    if "psnr_held_out" in fitted.metrics:
+        scores = [f"{scores[0]} seen", f"{fitted.metrics['psnr_held_out']:.2f} dB held out"]
+    signal = fitted.signal
+    raw = signal.height * signal.width * signal.outputs
+    return (
+        f"{out}: {' and '.join(scores)} after {fitted.steps:,} steps in "
+        f"{duration(fitted.seconds)}; {count_parameters(fitted.network):,} parameters, "
+        f"{bytes_size(out.stat().st_size)} for a picture of {bytes_size(raw)} "
+        f"({signal.width}×{signal.height} in 8 bits)"
+    )
+
+
+def _render_command(fitted: "Fitted", out: Path) -> str:
+    import shlex
+
+    words = ["penchant", "render", str(out), "--scale", "4", "-o", f"{out.stem}-4x.png"]
+    if ":" in fitted.design.activation:  # a user's own, which a file only names
+        words += ["--activation", fitted.design.activation]
+    return shlex.join(words)

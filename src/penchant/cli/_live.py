@@ -1,0 +1,199 @@
+"""Watching a study at work: bars on a terminal, lines in a log; both on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from penchant.cli._tally import Tally
+from penchant.cli._words import console, counted, duration
+from penchant.study import Event, Finished, Job, Study
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.progress import Progress, TaskID
+
+PHASES = {True: "pilots", False: "runs"}
+BETWEEN_LINES = 2.0
+"""Seconds, at least, between two lines in a log."""
+
+
+@contextmanager
+def watch(
+    study: Study, left: Sequence[Job], estimate: float, workers: int
+) -> Iterator["Lines | Bars"]:
+    """Show a study's progress while the block lasts.
+
+    Args:
+        study: the study.
+        left: what of it is still to be done.
+        estimate: seconds for that.
+        workers: processes.
+
+    Yields:
+        A listener for the study's events; it has a `tally`.
+    """
+    tally = Tally(study.jobs, left, estimate, workers)
+    screen = console(stderr=True)
+    if not screen.is_interactive or not left:
+        yield Lines(tally, study.metric.unit)
+        return
+    from rich.live import Live
+
+    bars = Bars(tally, study.metric.unit, screen)
+    with Live(get_renderable=bars.render, console=screen, refresh_per_second=4, transient=True):
+        yield bars
+
+
+class Lines:
+    """Plain lines: one when a phase starts, one for a finished run now and then.
+
+    Args:
+        tally: kept up to date here.
+        unit: of the metric.
+    """
+
+    def __init__(self, tally: Tally, unit: str) -> None:
+        self.tally, self.unit = tally, unit
+        self._phase: bool | None = None
+        self._last = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        self.tally.add(event)
+        phase = event.job.validation
+        if phase != self._phase:
+            self._phase = phase
+            done, total = self.tally.count(phase)
+            self._say(f"{PHASES[phase]}: {total - done} to do")
+        if not isinstance(event, Finished):
+            return
+        done, total = self.tally.count(phase)
+        if done == total or time.monotonic() - self._last >= BETWEEN_LINES:
+            self._say(
+                f"{PHASES[phase]}: {done}/{total}, {event.job.design} with seed {event.job.seed}: "
+                f"{_score(event, self.unit)}; {duration(self.tally.seconds_left())} left"
+            )
+
+    def _say(self, line: str) -> None:
+        self._last = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+
+class Bars:
+    """One bar a design, with runs done, step, score now and seconds left.
+
+    Args:
+        tally: kept up to date here.
+        unit: of the metric.
+        screen: where the bars are shown.
+    """
+
+    def __init__(self, tally: Tally, unit: str, screen: "Console") -> None:
+        self.tally, self.unit, self.screen = tally, unit, screen
+        self._phase: bool | None = None
+        self._progress: Progress | None = None
+        self._rows: dict[str, TaskID] = {}
+        self._steps: dict[Job, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        self.tally.add(event)
+        if event.job.validation != self._phase:
+            self._begin(event.job)
+        job = event.job
+        if isinstance(event, Finished):
+            self._steps.pop(job, None)
+        else:
+            self._steps[job] = event.step
+        done = self.tally.done[job.validation, job.design]
+        partial = sum(step for one, step in self._steps.items() if one.design == job.design)
+        assert self._progress is not None
+        self._progress.update(
+            self._rows[job.design],
+            completed=done * job.steps + partial,
+            runs=self._runs(job.design),
+            step=f"step {job.steps if isinstance(event, Finished) else event.step}",
+            score=_score(event, self.unit),
+            left=self._left(job.design),
+        )
+        self._choose_rows()
+
+    def render(self) -> "Group | str":
+        """Draw the view as it stands."""
+        if self._progress is None:
+            return f"starting {counted(self.tally.workers, 'process')}..."
+        from rich.console import Group
+
+        assert self._phase is not None
+        done, total = self.tally.count(self._phase)
+        if done == total and not self._phase:
+            return "writing results..."
+        left = duration(self.tally.seconds_left())
+        head = f"{PHASES[self._phase]} {done}/{total}, {left} left in all"
+        return Group(head, self._progress)
+
+    def _begin(self, job: Job) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        if self._phase:
+            _, pilots = self.tally.count(True)
+            self.screen.print(f"{counted(pilots, 'pilot')} in {duration(self.tally.elapsed())}")
+        self._phase = job.validation
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[runs]}", justify="right"),
+            TextColumn("{task.fields[step]}", justify="right"),
+            TextColumn("{task.fields[score]}", justify="right"),
+            TextColumn("{task.fields[left]}", justify="right"),
+            console=self.screen,
+            expand=True,
+        )
+        self._rows = {
+            design: self._progress.add_task(
+                design,
+                total=total * job.steps,
+                completed=self.tally.done[phase, design] * job.steps,
+                runs=self._runs(design),
+                step="",
+                score="",
+                left=self._left(design),
+            )
+            for (phase, design), total in self.tally.total.items()
+            if phase == self._phase
+        }
+
+    def _runs(self, design: str) -> str:
+        assert self._phase is not None
+        return f"{self.tally.done[self._phase, design]}/{self.tally.total[self._phase, design]}"
+
+    def _left(self, design: str) -> str:
+        return duration(self.tally.seconds_left(design))
+
+    def _choose_rows(self) -> None:
+        """Where the terminal is too low for all designs, show those at work first."""
+        room = max(3, self.screen.height - 3)
+        if len(self._rows) <= room:
+            return
+        assert self._progress is not None and self._phase is not None
+        busy = {job.design for job in self._steps}
+        waiting = [
+            d for d in self._rows if self._runs(d).split("/")[0] != self._runs(d).split("/")[1]
+        ]
+        order = sorted(self._rows, key=lambda d: (d not in busy, d not in waiting))
+        for place, design in enumerate(order):
+            self._progress.update(self._rows[design], visible=place < room)
+
+
+def _score(event: Event, unit: str) -> str:
+    if isinstance(event, Finished):
+        if event.run.status == "diverged":
+            return "diverged"
+        value = event.run.metrics.get(event.job.metric, float("nan"))
+    else:
+        value = event.score
+    if value != value:  # not every score is taken while a run trains
+        return ""
+    return f"{value:.2f} {unit}" if unit else f"{value:.4f}"

@@ -1,0 +1,22 @@
+"""`penchant run`: do the study that a file describes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penchant.cli._options import DryRun, Fresh, Jobs, Out
+
+
+def run(
+    plan: Annotated[Path, typer.Argument(metavar="study.toml", help="The study's file.")],
+    jobs: Jobs = None,
+    out: Out = None,
+    fresh: Fresh = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Do the study that a file describes, or finish it."""
+    from penchant.cli._conduct import conduct
+    from penchant.study import Study
+
+    conduct(Study.read(plan, out=out), jobs=jobs, fresh=fresh, dry_run=dry_run)

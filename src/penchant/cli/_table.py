@@ -1,0 +1,86 @@
+"""What a study found, on a terminal: a table, the verdicts in sentences, and what limits them."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from penchant.study import Results
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
+
+
+def closing(results: Results, screen: "Console") -> None:
+    """Print the designs, best first, then each verdict, its flag, and the warnings.
+
+    Scores stand with their 95 % t-interval over seeds (over signals, where there are several);
+    differences with the simultaneous interval that decided the verdict.
+
+    Args:
+        results: the finished study.
+        screen: where to.
+    """
+    from penchant.report import table
+
+    rows = table(results)
+    screen.print()
+    screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < 100))
+    wrapped = not screen.is_terminal
+    verdicts = {verdict.design: verdict for verdict in results.verdicts}
+    ranked = [verdicts[design] for design in rows["design"] if design in verdicts]
+    if ranked:
+        screen.print()
+    for verdict in ranked:
+        screen.print(verdict.sentence, soft_wrap=wrapped)
+    for verdict in ranked:
+        if verdict.flag:
+            screen.print(f"note: {verdict.design}: {verdict.flag}", soft_wrap=wrapped)
+    for warning in results.warnings:
+        screen.print(f"warning: {warning}", soft_wrap=wrapped)
+
+
+def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    baseline = str(results.plan["baseline"])
+    unit = f" {results.plan['unit']}".rstrip()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("design", overflow="fold")
+    table.add_column(f"{results.metric}{',' if unit else ''}{unit}", justify="right")
+    table.add_column("95 %", justify="right")
+    if results.verdicts:
+        table.add_column(f"against {baseline}", justify="right")
+        table.add_column("verdict")
+    if not narrow:
+        table.add_column("parameters", justify="right")
+        table.add_column("seconds", justify="right")
+    places = 2 if unit else 4
+    for row in rows:
+        cells = [
+            row["design"],
+            _number(row["mean"], places),
+            _interval(row["low"], row["high"], places),
+        ]
+        if results.verdicts:
+            low, high = row["difference_low"], row["difference_high"]
+            interval = _interval(low, high, places, signed=True)
+            difference = _number(row["difference"], places, signed=True)
+            cells += [" ".join([difference, f"({interval})" if interval else ""]).strip()]
+            cells += [str(row["verdict"])]
+        if not narrow:
+            cells += [f"{row['parameters']:,}", _number(row["seconds"], 1)]
+        table.add_row(*cells, style=STYLES.get(str(row["verdict"])))
+    return table
+
+
+def _number(value: float, places: int, *, signed: bool = False) -> str:
+    if value != value:
+        return ""
+    return f"{value:{'+' if signed else ''}.{places}f}"
+
+
+def _interval(low: float, high: float, places: int, *, signed: bool = False) -> str:
+    ends = [_number(low, places, signed=signed), _number(high, places, signed=signed)]
+    return " to ".join(ends) if all(ends) else ""

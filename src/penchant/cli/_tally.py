@@ -1,0 +1,80 @@
+"""What is done of a study and how long the rest will take, from its events alone."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from penchant.study import Event, Finished, Job
+
+
+class Tally:
+    """Counts runs, and times their steps by design.
+
+    Args:
+        jobs: the whole study.
+        left: what of it is still to be done.
+        estimate: seconds for that, believed until steps have been timed.
+        workers: processes that share the work.
+
+    Attributes:
+        total: jobs by phase (True for pilots) and design.
+        done: finished ones likewise.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], left: Sequence[Job], estimate: float, workers: int
+    ) -> None:
+        self.total = Counter((job.validation, job.design) for job in jobs)
+        self.done = self.total - Counter((job.validation, job.design) for job in left)
+        self.started = time.monotonic()
+        self.workers, self._estimate = workers, estimate
+        self._steps_left: Counter[str] = Counter()
+        for job in left:
+            self._steps_left[job.design] += job.steps
+        self._steps: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
+        self._before: dict[Job, tuple[float, int]] = {}
+
+    def add(self, event: Event) -> None:
+        """Take note of an event, as it comes."""
+        job, now = event.job, time.monotonic()
+        # A diverged run ends early; what it had left counts as done.
+        step = job.steps if isinstance(event, Finished) else event.step
+        then, before = self._before.pop(job, (now, 0))
+        self._steps_left[job.design] -= step - before
+        self._steps[job.design] += step - before
+        self._seconds[job.design] = self._seconds.get(job.design, 0.0) + now - then
+        if isinstance(event, Finished):
+            self.done[job.validation, job.design] += 1
+        else:
+            self._before[job] = (now, step)
+
+    def count(self, validation: bool) -> tuple[int, int]:
+        """Return how many pilots, or runs, are done, and of how many."""
+        done = sum(n for (phase, _), n in self.done.items() if phase == validation)
+        return done, sum(n for (phase, _), n in self.total.items() if phase == validation)
+
+    def kept(self) -> str:
+        """Say what is finished, and so on the disk."""
+        done = sum(self.done.values())
+        return f"{done:,} of {sum(self.total.values()):,} runs and pilots"
+
+    def elapsed(self) -> float:
+        """Return the wall seconds since the start."""
+        return time.monotonic() - self.started
+
+    def seconds_left(self, design: str | None = None) -> float:
+        """Return the wall seconds that are left for a design, or for the whole study.
+
+        A design that has not been timed yet is taken to cost what the others do.
+        """
+        steps = sum(self._steps.values())
+        if steps == 0:
+            return max(0.0, self._estimate - self.elapsed())
+        mean = sum(self._seconds.values()) / steps
+        designs = self._steps_left if design is None else [design]
+        left = 0.0
+        for one in designs:
+            timed = self._steps[one]
+            left += self._steps_left[one] * (self._seconds[one] / timed if timed else mean)
+        return left / self.workers
