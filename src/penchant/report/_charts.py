@@ -118,28 +118,12 @@ def curves(
     for line in lines:
         if line not in shown:
             axes.plot(line.x, line.mean, color=RULE, linewidth=1)
-    ends: list[tuple[float, float, str, str]] = []
     others = [line for line in shown if line.design != base]
-    for line in reversed(shown):
-        i = others.index(line) if line in others else 0
-        is_base = line.design == base
-        colour = INK if is_base else SERIES[i]
-        axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.14, linewidth=0)
-        axes.plot(
-            line.x,
-            line.mean,
-            color=colour,
-            linewidth=1.8,
-            linestyle="solid" if is_base else _DASHES[i % len(_DASHES)],
-            marker=None if is_base else _MARKERS[i],
-            markersize=4,
-            markevery=(i % len(line.x), max(1, len(line.x) // 5)),
-            clip_on=False,
-        )
-        last = int(np.flatnonzero(np.isfinite(line.mean))[-1])
-        ends.append((line.x[last], line.mean[last], line.design, colour))
+    colours = {line.design: _draw(axes, line, i) for i, line in enumerate(others)}
+    colours |= {line.design: _draw(axes, line, None) for line in shown if line.design == base}
     axes.margins(x=0)
     axes.set_xlim(left=0)
+    ends = [(line.x[-1], line.mean[-1], line.design, colours[line.design]) for line in shown]
     _label_ends(axes, ends, height - 48)
     axes.set_xlabel(against, color=MUTED)
     return svg(
@@ -149,6 +133,24 @@ def curves(
         + ", ".join(f"{line.design} {words.number(line.mean[-1], 1)}" for line in shown)
         + ".",
     )
+
+
+def _draw(axes: "Axes", line: Curve, index: int | None) -> str:
+    """Draw a line with its band and return its colour; the baseline has no index and no marker."""
+    colour = INK if index is None else SERIES[index]
+    axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.14, linewidth=0)
+    axes.plot(
+        line.x,
+        line.mean,
+        color=colour,
+        linewidth=1.8,
+        linestyle="solid" if index is None else _DASHES[index % len(_DASHES)],
+        marker=None if index is None else _MARKERS[index],
+        markersize=4,
+        markevery=((index or 0) % len(line.x), max(1, len(line.x) // 5)),
+        clip_on=False,
+    )
+    return colour
 
 
 def named(lines: Sequence[Curve], base: str) -> list[Curve]:
@@ -262,7 +264,9 @@ def _quiet(axes: "Axes", *, grid: bool = False) -> None:
 
 
 def _short(label: str, letters: int = 22) -> str:
-    return label if len(label) <= letters else label[: letters - 1] + "…"
+    """A label that fits; its end is kept, since long labels often differ only there."""
+    half = letters // 2
+    return label if len(label) <= letters else f"{label[: letters - half]}…{label[1 - half :]}"
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,6 @@
 """How a study was done, in full, as rows that a page lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,11 +93,13 @@ def design_settings(results: Results) -> list[DesignSettings]:
     return rows
 
 
-def _joined(settings: Sequence[object]) -> dict[str, str]:
+def _joined(settings: Sequence[Mapping[str, object]]) -> dict[str, str]:
     """One value a key; all of them where runs differ (pilots are made for each signal)."""
     values: dict[str, dict[str, None]] = {}
     for table in settings:
-        for key, value in dict(table).items():  # type: ignore[call-overload]
+        for key, value in table.items():
+            if value is None:  # a field of the family that this design does not use
+                continue
             values.setdefault(str(key), {})[words.plain(value)] = None
     return {key: " / ".join(list(known)[:6]) for key, known in values.items()}
 

@@ -62,7 +62,7 @@ class Wall:
     @property
     def aspect(self) -> float:
         """Width over height of a panel; a very wide or tall picture is shown with borders."""
-        return min(max(self.size[0] / self.size[1], 0.6), 4.0)
+        return min(max(self.size[0] / self.size[1], 0.5), 12.0)
 
     @property
     def small(self) -> bool:

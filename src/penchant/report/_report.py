@@ -42,6 +42,15 @@ def report(results: Results, path: str | Path) -> Path:
 
     Raises:
         PenchantError: if there is nothing to report, or `path` cannot be written.
+
+    Example:
+        >>> from penchant.study import Run
+        >>> run = Run("a1", "cat", "relu", 0, "done", 300, 1.5, 33, {}, {"psnr_seen": 21.0}, (), ())
+        >>> results = Results(None, {}, ("relu",), (), "psnr_seen", (run,), (), (), (), ())
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report(results, Path(folder) / "report.html").name
+        'report.html'
     """
     target = Path(path)
     if not results.runs:

@@ -19,6 +19,16 @@ def html_summary(results: Results) -> str:
 
     Args:
         results: a finished study.
+
+    Returns:
+        HTML, a few hundred kilobytes at most.
+
+    Example:
+        >>> from penchant.study import Run
+        >>> run = Run("a1", "cat", "relu", 0, "done", 300, 1.5, 33, {}, {"psnr_seen": 21.0}, (), ())
+        >>> results = Results(None, {}, ("relu",), (), "psnr_seen", (run,), (), (), (), ())
+        >>> "21.00" in html_summary(results)
+        True
     """
     designs = table(results)
     first = next((shown.signal for shown in results.reconstructions), None)

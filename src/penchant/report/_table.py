@@ -37,6 +37,13 @@ def table(results: Results) -> "pd.DataFrame":
         One row a design: `design, mean, low, high, difference, difference_low, difference_high,
         verdict, parameters, seconds, runs, diverged`. `parameters` is the median over runs,
         `seconds` the median of the runs' processor seconds.
+
+    Example:
+        >>> from penchant.study import Run
+        >>> run = Run("a1", "cat", "relu", 0, "done", 300, 1.5, 33, {}, {"psnr_seen": 21.0}, (), ())
+        >>> results = Results(None, {}, ("relu",), (), "psnr_seen", (run,), (), (), (), ())
+        >>> table(results)[["design", "mean", "verdict"]].to_dict("records")
+        [{'design': 'relu', 'mean': 21.0, 'verdict': 'baseline'}]
     """
     import pandas as pd
 
