@@ -71,9 +71,10 @@ class Lines:
             return
         done, total = self.tally.count(phase)
         if done == total or time.monotonic() - self._last >= BETWEEN_LINES:
+            who = event.job.design if phase else f"{event.job.design} with seed {event.job.seed}"
             self._say(
-                f"{PHASES[phase]}: {done}/{total}, {event.job.design} with seed {event.job.seed}: "
-                f"{_score(event, self.unit)}; {duration(self.tally.seconds_left())} left"
+                f"{PHASES[phase]}: {done}/{total}, {who}: {_score(event, self.unit)}; "
+                f"{duration(self.tally.seconds_left())} left in all"
             )
 
     def _say(self, line: str) -> None:

@@ -1,5 +1,6 @@
 """What a study found, on a terminal: a table, the verdicts in sentences, and what limits them."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,10 @@ from penchant.study import Results
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+WIDE = 110
+"""Columns from which the table also holds parameters, seconds and intervals of differences."""
 
 STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 
@@ -25,7 +30,7 @@ def closing(results: Results, screen: "Console") -> None:
 
     rows = table(results)
     screen.print()
-    screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < 100))
+    screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < WIDE))
     wrapped = not screen.is_terminal
     verdicts = {verdict.design: verdict for verdict in results.verdicts}
     ranked = [verdicts[design] for design in rows["design"] if design in verdicts]
@@ -40,47 +45,48 @@ def closing(results: Results, screen: "Console") -> None:
         screen.print(f"warning: {warning}", soft_wrap=wrapped)
 
 
-def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> Any:
+def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":
     from rich import box
     from rich.table import Table
 
-    baseline = str(results.plan["baseline"])
-    unit = f" {results.plan['unit']}".rstrip()
+    unit = str(results.plan["unit"])
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     table.add_column("design", overflow="fold")
-    table.add_column(f"{results.metric}{',' if unit else ''}{unit}", justify="right")
-    table.add_column("95 %", justify="right")
+    table.add_column(f"{results.metric}, {unit}" if unit else results.metric, justify="right")
+    table.add_column("95 % interval", justify="right")
     if results.verdicts:
-        table.add_column(f"against {baseline}", justify="right")
+        table.add_column(f"against {results.plan['baseline']}", justify="right")
+        if not narrow:
+            table.add_column("interval of that", justify="right")
         table.add_column("verdict")
     if not narrow:
         table.add_column("parameters", justify="right")
         table.add_column("seconds", justify="right")
     places = 2 if unit else 4
     for row in rows:
+        verdict = str(row["verdict"])
         cells = [
-            row["design"],
+            str(row["design"]),
             _number(row["mean"], places),
             _interval(row["low"], row["high"], places),
         ]
         if results.verdicts:
-            low, high = row["difference_low"], row["difference_high"]
-            interval = _interval(low, high, places, signed=True)
-            difference = _number(row["difference"], places, signed=True)
-            cells += [" ".join([difference, f"({interval})" if interval else ""]).strip()]
-            cells += [str(row["verdict"])]
+            cells.append(_number(row["difference"], places, sign="+"))
+            if not narrow:
+                low, high = row["difference_low"], row["difference_high"]
+                cells.append(_interval(low, high, places, sign="+"))
+            cells.append(verdict)
         if not narrow:
             cells += [f"{row['parameters']:,}", _number(row["seconds"], 1)]
-        table.add_row(*cells, style=STYLES.get(str(row["verdict"])))
+        table.add_row(*cells, style=STYLES.get(verdict))
     return table
 
 
-def _number(value: float, places: int, *, signed: bool = False) -> str:
-    if value != value:
+def _number(value: float, places: int, *, sign: str = "") -> str:
+    return "" if math.isnan(value) else f"{value:{sign}.{places}f}"
+
+
+def _interval(low: float, high: float, places: int, *, sign: str = "") -> str:
+    if math.isnan(low) or math.isinf(low):  # a single run has none
         return ""
-    return f"{value:{'+' if signed else ''}.{places}f}"
-
-
-def _interval(low: float, high: float, places: int, *, signed: bool = False) -> str:
-    ends = [_number(low, places, signed=signed), _number(high, places, signed=signed)]
-    return " to ".join(ends) if all(ends) else ""
+    return f"{_number(low, places, sign=sign)} to {_number(high, places, sign=sign)}"

@@ -18,7 +18,7 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     """Estimate the wall seconds that jobs will take.
 
     Args:
-        jobs: all of them; those that share task and design are timed once.
+        jobs: all of them; those that share design, width and size of the data are timed once.
         tasks: their data.
         workers: processes that share them.
 
@@ -28,11 +28,14 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        cost: dict[tuple[int, str], float] = {}
+        cost: dict[tuple[object, ...], float] = {}
+        total = 0.0
         for job in jobs:
-            if (job.task, job.design) not in cost:
-                cost[job.task, job.design] = _seconds(job, tasks[job.task])
-        total = sum(cost[job.task, job.design] for job in jobs)
+            task = tasks[job.task]
+            alike = (job.design, job.settings.width, task.seen_values(), task.outputs)
+            if alike not in cost:
+                cost[alike] = _seconds(job, task)
+            total += cost[alike]
     finally:
         torch.set_num_threads(threads)
     return total / workers + (START if workers > 1 else 0)
