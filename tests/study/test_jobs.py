@@ -1,0 +1,206 @@
+"""A run's numbers depend on its job alone, and a run that fails is counted."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from penchant.divergences import L2
+from penchant.study import Design, Finished, Job, Progress
+from penchant.study._executors import Pool, in_process
+from penchant.study._jobs import LOOKS, final_score, look_steps, perform
+from penchant.tasks import Picture, PictureTask
+from penchant.training import Recipe, Training
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def task(waves: Callable[..., Picture]) -> PictureTask:
+    return PictureTask(waves(), "random:0.5")
+
+
+def job(activation: str = "sine", seed: int = 0, **fields: object) -> Job:
+    settings = Design(activation=activation, width=16, **fields).resolved()
+    return Job(0, "waves", settings.label, settings, seed, STEPS, 50, "psnr_held_out")
+
+
+def finished(one: Job, task: PictureTask) -> Finished:
+    *looks, last = perform(one, task)
+    assert all(isinstance(look, Progress) for look in looks) and isinstance(last, Finished)
+    return last
+
+
+def numbers(result: Finished) -> tuple[str, bytes]:
+    """Everything of a result but its seconds, as text: an empty band is nan, unequal to itself."""
+    curve = tuple(replace(moment, seconds=0.0) for moment in result.run.curve)
+    return repr(replace(result.run, seconds=0.0, curve=curve)), result.network
+
+
+# What an id depends on
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": Design(activation="sine", width=17).resolved()},
+        {"settings": Design(activation="sine", width=16, learning_rate=0.5).resolved()},
+        {"seed": 1},
+        {"steps": STEPS + 1},
+        {"batch": 51},
+        {"validation": True},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_id_depends_on(change: dict, task: PictureTask) -> None:
+    assert replace(job(), **change).id(task.fingerprint) != job().id(task.fingerprint)
+
+
+def test_id_depends_on_the_data(waves: Callable[..., Picture], task: PictureTask) -> None:
+    others = [PictureTask(waves(phase=1.0), "random:0.5"), PictureTask(waves(), "random:0.25")]
+    ids = {job().id(one.fingerprint) for one in (task, *others)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"task": 3}, {"signal": "other"}, {"design": "another name"}, {"metric": "psnr_seen"}],
+    ids=lambda change: "-".join(change),
+)
+def test_id_does_not_depend_on_names(change: dict, task: PictureTask) -> None:
+    assert replace(job(), **change).id(task.fingerprint) == job().id(task.fingerprint)
+
+
+def test_every_field_of_a_job_is_judged_above() -> None:
+    judged = {"settings", "seed", "steps", "batch", "validation"}
+    assert set(vars(job())) == judged | {"task", "signal", "design", "metric"}
+
+
+# What numbers depend on
+
+
+@pytest.fixture(scope="module")
+def alone(task: PictureTask) -> tuple[str, bytes]:
+    torch.manual_seed(0)
+    return numbers(finished(job(), task))
+
+
+def test_same_after_other_runs(task: PictureTask, alone: tuple[str, bytes]) -> None:
+    events = in_process([job("relu"), job("wire"), job(seed=3), job()], [task])
+    *_, last = (event for event in events if isinstance(event, Finished))
+    assert numbers(last) == alone
+
+
+def test_same_whatever_the_global_stream(task: PictureTask, alone: tuple[str, bytes]) -> None:
+    before = torch.manual_seed(123).get_state()
+    assert numbers(finished(job(), task)) == alone
+    assert torch.equal(torch.get_rng_state(), before), "and the stream is left alone"
+
+
+def test_same_whatever_the_threads_which_are_restored(
+    task: PictureTask, alone: tuple[str, bytes]
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert numbers(finished(job(), task)) == alone
+        assert torch.get_num_threads() == 2
+        stopped = perform(job(), task)
+        next(stopped)
+        stopped.close()
+        assert torch.get_num_threads() == 2, "also when nobody listens to the end"
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_same_in_a_worker(task: PictureTask, alone: tuple[str, bytes]) -> None:
+    tasks: Sequence[PictureTask] = (task,)
+    jobs = [job("relu"), job(), job("wire"), job(encoding="fourier", optimizer="adam")]
+    here = [numbers(finished(one, task)) for one in jobs]
+    assert here[1] == alone
+    with closing(Pool(2, tasks)) as pool:
+        there = {e.job: numbers(e) for e in pool(jobs, tasks) if isinstance(e, Finished)}
+    assert [there[one] for one in jobs] == here
+
+
+def test_seeds_differ(task: PictureTask, alone: tuple[str, bytes]) -> None:
+    assert numbers(finished(job(seed=1), task))[1] != alone[1]
+
+
+def test_batches_are_paired(task: PictureTask) -> None:
+    """Two designs of one seed see the same samples in the same order."""
+    split = task.split(0)
+    seen = []
+    for design in (Design(width=4), Design(activation="sine", width=8)):
+        network = design.build(2, 3, seed=0)
+        recipe = Recipe(STEPS, "adam", 1e-3, batch=50)
+        training = Training(network, L2(), split.inputs, split.targets, recipe, seed=0)
+        batches = []
+        for _ in range(4):
+            batches.append(training._batch()[0])
+            training.advance(1)
+        seen.append(torch.stack(batches))
+    assert torch.equal(seen[0], seen[1])
+
+
+# Budget
+
+
+def test_budget_is_the_same_for_every_design(task: PictureTask) -> None:
+    for activation in ("relu", "sine", "wire"):
+        result = finished(job(activation), task)
+        assert (result.run.steps, result.run.status) == (STEPS, "done")
+        assert [moment.step for moment in result.run.curve] == look_steps(STEPS)
+
+
+def test_record_is_the_networks(task: PictureTask) -> None:
+    from safetensors.torch import load
+
+    result = finished(job(), task)
+    network = job().settings.build(2, 3, seed=9)
+    network.load_state_dict(load(result.network))
+    assert dict(task.split(0).score(network).metrics) == result.run.metrics
+    assert result.run.curve[-1].metrics == result.run.metrics
+    assert result.run.parameters == sum(p.numel() for p in network.parameters())
+    assert result.run.settings == job().settings.model_dump()
+    assert result.run.seconds > 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 15, 16, 300, 10_007])
+def test_looks_start_and_end_with_the_run(steps: int) -> None:
+    looks = look_steps(steps)
+    assert looks[0] == 0 and looks[-1] == steps
+    assert looks == sorted(set(looks)) and len(looks) <= LOOKS
+
+
+# Divergence
+
+
+def test_diverged_run_is_scored_as_the_constant(task: PictureTask) -> None:
+    result = finished(job("elu", learning_rate=1e30), task)
+    assert result.run.status == "diverged" and result.run.steps < STEPS
+    assert result.run.metrics == dict(task.split(0).constant_score().metrics)
+    assert all(math.isfinite(value) for value in result.run.metrics.values())
+
+
+class Huge(nn.Module):
+    """Finite parameters, infinite answers."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((outputs,), 1e38))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 10 * self.weight.expand(len(x), -1)
+
+
+def test_answers_that_overflow_count_as_diverged(task: PictureTask) -> None:
+    split = task.split(0)
+    training = Training(Huge(3), L2(), split.inputs, split.targets, Recipe(STEPS), seed=0)
+    status, score = final_score(training, split)
+    assert not training.diverged, "no step was taken, so nothing was noticed"
+    assert status == "diverged" and score.metrics == split.constant_score().metrics
