@@ -7,6 +7,8 @@ each name is loaded when it is first used (PEP 562).
 import importlib
 from typing import TYPE_CHECKING
 
+from penchant.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from penchant import divergences as divergences
     from penchant import nn as nn
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from penchant.tasks import PictureTask as PictureTask
     from penchant.tasks import builtin_picture as builtin_picture
     from penchant.tasks import load_picture as load_picture
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "PenchantError": "penchant.errors",

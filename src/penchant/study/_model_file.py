@@ -20,6 +20,7 @@ from penchant.nn import CoordinateNet
 from penchant.study import _own
 from penchant.study._design import Design, design
 from penchant.tasks import PictureTask, Task
+from penchant.version import __version__
 
 LARGEST = 1_000_000_000
 """Bytes beyond which a file is not opened."""
@@ -56,14 +57,12 @@ def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
     Returns:
         The content of a model file.
     """
-    import penchant
-
     # A model file names an own activation but not its file: paths are this machine's.
     fields = {**design.model_dump(), "activation": _own.label(design.activation)}
     if _own.is_own(design.activation):
         fields["own"] = True
     header = {
-        "penchant": penchant.__version__,
+        "penchant": __version__,
         "design": json.dumps(fields),
         "signal": json.dumps(vars(Signal.of(task))),
     }

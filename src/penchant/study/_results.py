@@ -151,3 +151,9 @@ class Results:
                 for run in self.runs
             ]
         )
+
+    def _repr_html_(self) -> str:
+        # The one look upwards: a notebook asks the results themselves how they are shown.
+        import importlib
+
+        return str(importlib.import_module("penchant.report").html_summary(self))

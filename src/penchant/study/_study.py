@@ -41,6 +41,7 @@ from penchant.tasks import (
     find_pictures,
     load_picture,
 )
+from penchant.version import __version__
 
 Signal = str | Path | Picture | np.ndarray | Task
 Listener = Callable[[Event], None]
@@ -316,14 +317,12 @@ class Study:
         import scipy
         import torch
 
-        import penchant
-
         where = f"{self.folder}/{_folder.PLAN}" if self.folder is not None else _folder.PLAN
         return {
             "command": store.fact("command") or f"penchant run {where}",
             "started": store.fact("started") or "",
             "finished": store.fact("finished") or "",
-            "penchant": penchant.__version__,
+            "penchant": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": numpy.__version__,
