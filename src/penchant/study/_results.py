@@ -146,11 +146,16 @@ class Results:
                     "parameters": run.parameters,
                     **({"signal": run.signal} if several else {}),
                     **{axis: run.settings[axis] for axis in self.axes},
-                    **run.metrics,
+                    **{name: run.metrics[name] for name in sorted(run.metrics, key=_column)},
                 }
                 for run in self.runs
             ]
         )
+
+
+def _column(metric: str) -> tuple[str, bool]:
+    """Order metrics by what they measure, seen before held out."""
+    return metric.removesuffix("_seen").removesuffix("_held_out"), metric.endswith("_held_out")
 
     def _repr_html_(self) -> str:
         # The one look upwards: a notebook asks the results themselves how they are shown.

@@ -29,7 +29,7 @@ from penchant.study._results import Pilot, Reconstruction, Results, Run
 from penchant.study._store import MEMORY, Store
 from penchant.study._tuning import best, candidates
 from penchant.study._verdicts import verdicts
-from penchant.study._warnings import plan_warnings, run_warnings
+from penchant.study._warnings import grid_warnings, plan_warnings, run_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import (
     HeldOut,
@@ -290,9 +290,19 @@ class Study:
             pilots=tuple(p.named() for p in pilots),
             verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
             reconstructions=tuple(self._reconstructions(planned, store)),
-            warnings=(*self._warnings(self._chosen(store)), *run_warnings(runs)),
+            warnings=(
+                *self._warnings(self._chosen(store)),
+                *run_warnings(runs),
+                *self._grid_warnings(runs),
+            ),
             method=self._method(store),
         )
+
+    def _grid_warnings(self, runs: Sequence[Run]) -> Iterator[str]:
+        for task in self.tasks:
+            mine = [run for run in runs if run.signal == task.name]
+            for text in grid_warnings(mine, task, self.metric.name):
+                yield text if len(self.tasks) == 1 else f"{task.name}: {text}"
 
     def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):
@@ -397,7 +407,7 @@ def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task
         elif isinstance(signal, Picture):
             tasks.append(PictureTask(signal, pattern))
         elif isinstance(signal, np.ndarray):
-            values = signal[..., None] if signal.ndim == 2 else signal
+            values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
             tasks.append(PictureTask(Picture(f"array {len(tasks) + 1}", values), pattern))
         elif str(signal) == BUILT_IN:
             paths.append(BUILT_IN)
