@@ -152,13 +152,13 @@ class Results:
             ]
         )
 
-
-def _column(metric: str) -> tuple[str, bool]:
-    """Order metrics by what they measure, seen before held out."""
-    return metric.removesuffix("_seen").removesuffix("_held_out"), metric.endswith("_held_out")
-
     def _repr_html_(self) -> str:
         # The one look upwards: a notebook asks the results themselves how they are shown.
         import importlib
 
         return str(importlib.import_module("penchant.report").html_summary(self))
+
+
+def _column(metric: str) -> tuple[str, bool]:
+    """Order metrics by what they measure, seen before held out."""
+    return metric.removesuffix("_seen").removesuffix("_held_out"), metric.endswith("_held_out")
