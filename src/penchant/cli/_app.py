@@ -15,7 +15,6 @@ from penchant.cli._run import run
 app = typer.Typer(
     name="penchant",
     add_completion=False,
-    no_args_is_help=True,
     # Plain help starts three times as fast as rich's.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -49,5 +48,5 @@ def main() -> None:
 
     Exit codes: 0 done, 1 our fault, 2 the user's input, 130 interrupted.
     """
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] or ["--help"]
     sys.exit(exit_code(lambda: app(arguments, prog_name="penchant", standalone_mode=False)))

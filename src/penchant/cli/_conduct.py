@@ -9,7 +9,7 @@ from penchant.cli._live import watch
 from penchant.cli._output import check_folder
 from penchant.cli._plan import description, summary
 from penchant.cli._table import closing
-from penchant.cli._words import console
+from penchant.cli._words import console, say
 from penchant.errors import PenchantError
 from penchant.study import PLAN, REPORT, RESULTS, Study
 
@@ -37,15 +37,15 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     if left:
         # The estimate is for the whole study; what is done already counts by its number.
         seconds = study.estimate(jobs=workers) * len(left) / len(study.jobs)
-    screen.print(summary(study, left, seconds, workers), soft_wrap=True)
+    say(screen, summary(study, left, seconds, workers))
     if dry_run:
-        screen.print(description(study), soft_wrap=True)
+        say(screen, description(study))
         return
     for task in study.tasks:
         for notice in task.notices:
-            screen.print(f"{task.name}: {notice}", soft_wrap=True)
+            say(screen, f"{task.name}: {notice}")
     for warning in study.warnings:
-        screen.print(f"warning: {warning}", soft_wrap=True)
+        say(screen, f"warning: {warning}", style="yellow")
     try:
         with watch(study, left, seconds, workers) as view:
             results = study.run(jobs=workers, on_event=view, fresh=fresh)
@@ -58,9 +58,14 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
             f"interrupted; {view.tally.kept()} are kept. To go on: {_again(folder, *option)}"
         ) from None
     closing(results, screen)
-    screen.print(f"\nreport  {folder / REPORT}\nruns    {folder / RESULTS}", soft_wrap=True)
+    screen.print()
     elsewhere = folder.with_name(f"{folder.resolve().name}-again")
-    screen.print(f"again   {_again(folder, '--out', str(elsewhere))}", soft_wrap=True)
+    for name, value in (
+        ("report", folder / REPORT),
+        ("runs", folder / RESULTS),
+        ("again", _again(folder, "--out", str(elsewhere))),
+    ):
+        screen.print(f"{name:<8}{value}", soft_wrap=True)  # unbroken, to be copied
 
 
 def _again(folder: Path, *options: str) -> str:

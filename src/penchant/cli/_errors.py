@@ -1,6 +1,7 @@
 """From what went wrong to one line on stderr and an exit code."""
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,7 +23,7 @@ def exit_code(command: Callable[[], object]) -> int:
     """Do a command; say in one line what went wrong.
 
     Args:
-        command: the command line, as a call. Its return value is an exit code if it is a number.
+        command: the command line, as a call.
 
     Returns:
         The process's exit code.
@@ -34,8 +35,8 @@ def exit_code(command: Callable[[], object]) -> int:
         # Python flushes stdout once more at exit; there is nobody left to read it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (Interrupted, KeyboardInterrupt) as error:
-        return _say(str(error) or "interrupted", INTERRUPTED)
+    except Interrupted as error:
+        return _say(str(error), INTERRUPTED)
     except TyperException as error:
         return _say(error.format_message(), error.exit_code)
     except PenchantError as error:
@@ -50,7 +51,10 @@ def exit_code(command: Callable[[], object]) -> int:
             return _say("out of memory: take fewer --jobs or a smaller design", USERS_INPUT)
         traceback.print_exc()
         return _say("this is our fault; please report it with the lines above", OUR_FAULT)
-    return result if isinstance(result, int) else DONE
+    if result == INTERRUPTED:  # typer's word for a KeyboardInterrupt that no command explained
+        again = shlex.join(["penchant", *sys.argv[1:]])
+        return _say(f"interrupted before the work began. Again: {again}", INTERRUPTED)
+    return DONE
 
 
 def _say(message: str, code: int) -> int:

@@ -1,5 +1,6 @@
 """Watching a study at work: bars on a terminal, lines in a log; both on stderr."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -117,14 +118,15 @@ class Bars:
             runs=self._runs(job.design),
             step=f"step {job.steps if isinstance(event, Finished) else event.step}",
             score=_score(event, self.unit),
-            left=self._left(job.design),
         )
+        for design, row in self._rows.items():
+            self._progress.update(row, left=self._left(design))
         self._choose_rows()
 
     def render(self) -> "Group | str":
         """Draw the view as it stands."""
         if self._progress is None:
-            return f"starting {counted(self.tally.workers, 'process')}..."
+            return "starting..."
         from rich.console import Group
 
         assert self._phase is not None
@@ -171,20 +173,23 @@ class Bars:
         return f"{self.tally.done[self._phase, design]}/{self.tally.total[self._phase, design]}"
 
     def _left(self, design: str) -> str:
-        return duration(self.tally.seconds_left(design))
+        assert self._phase is not None
+        seconds = self.tally.seconds_left_for(self._phase, design)
+        return "" if math.isnan(seconds) else duration(seconds)
 
     def _choose_rows(self) -> None:
         """Where the terminal is too low for all designs, show those at work first."""
-        room = max(3, self.screen.height - 3)
+        room, phase = max(3, self.screen.height - 3), self._phase
         if len(self._rows) <= room:
             return
-        assert self._progress is not None and self._phase is not None
+        assert self._progress is not None and phase is not None
         busy = {job.design for job in self._steps}
-        waiting = [
-            d for d in self._rows if self._runs(d).split("/")[0] != self._runs(d).split("/")[1]
-        ]
-        order = sorted(self._rows, key=lambda d: (d not in busy, d not in waiting))
-        for place, design in enumerate(order):
+
+        def urgency(design: str) -> tuple[bool, bool]:
+            finished = self.tally.done[phase, design] == self.tally.total[phase, design]
+            return design not in busy, finished
+
+        for place, design in enumerate(sorted(self._rows, key=urgency)):
             self._progress.update(self._rows[design], visible=place < room)
 
 
@@ -195,6 +200,6 @@ def _score(event: Event, unit: str) -> str:
         value = event.run.metrics.get(event.job.metric, float("nan"))
     else:
         value = event.score
-    if value != value:  # not every score is taken while a run trains
+    if math.isnan(value):  # not every score is taken while a run trains
         return ""
     return f"{value:.2f} {unit}" if unit else f"{value:.4f}"

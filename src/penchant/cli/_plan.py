@@ -56,7 +56,7 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "budget", [f"{counted(plan.steps, 'step')} of up to {counted(plan.batch, 'sample')}"]
     yield "held out", [plan.held_out]
     yield "pilots", [_pilots(plan.tune, tunes)]
-    yield "equal", [plan.match]
+    yield "match", [plan.match]
     yield "metric", [f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()]
     against = counted(len(labels) - 1, "verdict")
     yield "baseline", [f"{plan.baseline_label()}, against which there are {against}"]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from penchant.cli._words import say
 from penchant.study import Results
 
 if TYPE_CHECKING:
@@ -31,18 +32,17 @@ def closing(results: Results, screen: "Console") -> None:
     rows = table(results)
     screen.print()
     screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < WIDE))
-    wrapped = not screen.is_terminal
     verdicts = {verdict.design: verdict for verdict in results.verdicts}
     ranked = [verdicts[design] for design in rows["design"] if design in verdicts]
     if ranked:
         screen.print()
     for verdict in ranked:
-        screen.print(verdict.sentence, soft_wrap=wrapped)
+        say(screen, verdict.sentence)
     for verdict in ranked:
         if verdict.flag:
-            screen.print(f"note: {verdict.design}: {verdict.flag}", soft_wrap=wrapped)
+            say(screen, f"note: {verdict.design}: {verdict.flag}")
     for warning in results.warnings:
-        screen.print(f"warning: {warning}", soft_wrap=wrapped)
+        say(screen, f"warning: {warning}", style="yellow")
 
 
 def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":

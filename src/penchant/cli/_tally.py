@@ -1,5 +1,6 @@
 """What is done of a study and how long the rest will take, from its events alone."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -28,9 +29,9 @@ class Tally:
         self.done = self.total - Counter((job.validation, job.design) for job in left)
         self.started = time.monotonic()
         self.workers, self._estimate = workers, estimate
-        self._steps_left: Counter[str] = Counter()
+        self._steps_left: Counter[tuple[bool, str]] = Counter()
         for job in left:
-            self._steps_left[job.design] += job.steps
+            self._steps_left[job.validation, job.design] += job.steps
         self._steps: Counter[str] = Counter()
         self._seconds: dict[str, float] = {}
         self._before: dict[Job, tuple[float, int]] = {}
@@ -41,7 +42,7 @@ class Tally:
         # A diverged run ends early; what it had left counts as done.
         step = job.steps if isinstance(event, Finished) else event.step
         then, before = self._before.pop(job, (now, 0))
-        self._steps_left[job.design] -= step - before
+        self._steps_left[job.validation, job.design] -= step - before
         self._steps[job.design] += step - before
         self._seconds[job.design] = self._seconds.get(job.design, 0.0) + now - then
         if isinstance(event, Finished):
@@ -63,18 +64,21 @@ class Tally:
         """Return the wall seconds since the start."""
         return time.monotonic() - self.started
 
-    def seconds_left(self, design: str | None = None) -> float:
-        """Return the wall seconds that are left for a design, or for the whole study.
-
-        A design that has not been timed yet is taken to cost what the others do.
-        """
-        steps = sum(self._steps.values())
-        if steps == 0:
+    def seconds_left(self) -> float:
+        """Return the wall seconds that are left for the whole study."""
+        if not any(self._steps.values()):
             return max(0.0, self._estimate - self.elapsed())
-        mean = sum(self._seconds.values()) / steps
-        designs = self._steps_left if design is None else [design]
-        left = 0.0
-        for one in designs:
-            timed = self._steps[one]
-            left += self._steps_left[one] * (self._seconds[one] / timed if timed else mean)
-        return left / self.workers
+        return sum(self.seconds_left_for(*one) for one in self._steps_left)
+
+    def seconds_left_for(self, validation: bool, design: str) -> float:
+        """Return the wall seconds that are left for a design's pilots or runs.
+
+        A design that has not been timed yet is taken to cost what the others do; nan before any
+        has been.
+        """
+        seconds, steps = self._seconds.get(design, 0.0), self._steps[design]
+        if steps == 0:
+            seconds, steps = sum(self._seconds.values()), sum(self._steps.values())
+        if steps == 0:
+            return math.nan
+        return self._steps_left[validation, design] * seconds / steps / self.workers

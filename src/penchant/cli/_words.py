@@ -50,3 +50,8 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def say(screen: "Console", text: str, *, style: str | None = None) -> None:
+    """Print text: with its lines filled on a terminal, as it is elsewhere."""
+    screen.print(text, style=style, soft_wrap=not screen.is_terminal)

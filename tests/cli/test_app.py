@@ -1,0 +1,81 @@
+"""The commands as a whole: quick to answer, and agreeing with the plan."""
+
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+import typer
+from cli.conftest import Command
+
+from penchant import __version__
+from penchant.cli._app import app
+from penchant.study import FIT_SIZE, FIT_STEPS, Plan
+
+HEAVY = ("torch", "numpy", "scipy", "pandas", "rich", "matplotlib", "PIL")
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, penchant.cli\n"
+        "sys.argv = ['penchant', 'compare', '--help']\n"
+        "try: penchant.cli.main()\n"
+        f"finally: print('heavy:', [m for m in {HEAVY} if m in sys.modules])"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "--vary" in done.stdout
+    assert done.stdout.endswith("heavy: []\n")
+    # Processor seconds, since a test machine may be busy.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_version(penchant: Command) -> None:
+    assert penchant("--version").out == f"penchant {__version__}\n"
+
+
+def test_no_command_is_help(penchant: Command) -> None:
+    outcome = penchant()
+    assert outcome.code == 0
+    assert [
+        name for name in ("compare", "run", "fit", "render") if f"  {name} " in outcome.out
+    ] == [
+        "compare",
+        "run",
+        "fit",
+        "render",
+    ]
+
+
+@pytest.mark.parametrize("command", ["compare", "run", "fit", "render"])
+def test_each_command_has_help(penchant: Command, command: str) -> None:
+    outcome = penchant(command, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"Usage: penchant {command}" in outcome.out
+
+
+def _shown_defaults(command: str) -> dict[str, str]:
+    group = typer.main.get_command(app)
+    found = {}
+    for param in group.commands[command].params:  # type: ignore[attr-defined]
+        match = re.search(r"\[default: (.*)\]", getattr(param, "help", None) or "")
+        if match:
+            found[param.name] = match[1]
+    return found
+
+
+def test_help_repeats_the_plans_defaults() -> None:
+    shown = _shown_defaults("compare")
+    fields = {name: field.default for name, field in Plan.model_fields.items()}
+    for name in ("seeds", "steps", "size", "tune", "match", "held_out", "batch"):
+        assert shown[name] == str(fields[name]), name
+    labels = list(Plan().labelled())
+    assert shown["vary"] == f"{', '.join(labels[:5])}, and relu with NeRF frequencies"
+    assert labels[5:] == ["relu+nerf"]
+
+
+def test_help_repeats_the_fits_defaults() -> None:
+    shown = _shown_defaults("fit")
+    assert (shown["size"], shown["steps"]) == (str(FIT_SIZE), str(FIT_STEPS))

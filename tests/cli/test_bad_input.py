@@ -1,0 +1,317 @@
+"""Bad input: one clear line, exit 2, and nothing left behind."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli.conftest import TINY, Command, Outcome, draw
+from PIL import Image
+from safetensors.numpy import save_file
+
+
+def _said(outcome: Outcome, *words: str) -> None:
+    assert outcome.code == 2, outcome
+    assert outcome.err.startswith("penchant: ")
+    assert outcome.err.count("\n") == 1
+    for word in words:
+        assert word in outcome.err, outcome.err
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+    }
+
+
+def _bomb(path: Path) -> None:
+    header = struct.pack(">II5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(header))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+    )
+
+
+def _truncated(path: Path) -> None:
+    draw(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _nan(path: Path) -> None:
+    values = np.full((16, 16), 0.5, np.float32)
+    values[3, 4] = np.nan
+    Image.fromarray(values).save(path)
+
+
+PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing.png": (lambda path: None, "no such file"),
+    "folder": (lambda path: path.mkdir(), "folder"),
+    "empty.png": (lambda path: path.write_bytes(b""), "empty"),
+    "truncated.png": (_truncated, "cut short"),
+    "text.png": (lambda path: path.write_text("not a picture at all"), "not a picture"),
+    "bomb.png": (_bomb, "bomb"),
+    "nan.tif": (_nan, "nan.tif"),
+    "one.png": (lambda path: Image.new("L", (1, 1)).save(path), "1×1"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_pictures(penchant: Command, here: Path, command: str, name: str) -> None:
+    make, word = PICTURES[name]
+    make(here / name)
+    before = _contents(here)
+    rest = TINY if command == "compare" else ("-o", "out.safetensors")
+    _said(penchant(command, name, *rest), name, word)
+    assert _contents(here) == before
+
+
+def test_a_picture_too_small_for_its_pattern(penchant: Command, here: Path) -> None:
+    Image.new("L", (2, 2), 99).save("tiny.png")
+    before = _contents(here)
+    _said(penchant("compare", "tiny.png", *TINY, "--held-out", "random:0.01"), "2×2")
+    assert _contents(here) == before
+
+
+WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("--vary", "activaton=relu,sine"): ("'activaton'", "did you mean 'activation'?"),
+    ("--vary", "activation=relu,gausian"): ("'gausian'", "did you mean 'gaussian'?"),
+    ("--vary", "encoding=none,furier"): ("'furier'", "did you mean 'fourier'?"),
+    ("--vary", "activation=relu,none.py:Snake"): ("none.py",),
+    ("--vary", "activation"): ("axis=value",),
+    ("--vary", "activation=relu,relu"): ("2 times",),
+    ("--vary", "width=0,8"): ("width",),
+    ("--design", "activation"): ("axis=value",),
+    ("--design", "activation=sine,scale=nan"): ("scale",),
+    ("--seeds", "0"): ("seeds=0",),
+    ("--seeds", "many"): ("--seeds", "many"),
+    ("--steps", "-5"): ("steps=-5",),
+    ("--steps", "0"): ("steps=0",),
+    ("--size", "1"): ("size=1",),
+    ("--tune", "-1"): ("tune=-1",),
+    ("--batch", "0"): ("batch=0",),
+    ("--match", "widht"): ("match='widht'", "width"),
+    ("--held-out", "randon:0.5"): ("randon", "did you mean 'random'?"),
+    ("--held-out", "random:1.5"): ("1.5",),
+    ("--baseline", "relux"): ("'relux'", "did you mean 'relu'?"),
+    ("--metric", "psnr_heldout"): ("did you mean 'psnr_held_out'?",),
+    ("--margin", "0"): ("margin=0",),
+    ("--jobs", "0"): ("jobs=0",),
+    ("--sede", "3"): ("--sede", "--seeds"),
+    ("--seeds",): ("--seeds", "requires an argument"),
+}
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_words(penchant: Command, here: Path, photo: Path, words: tuple[str, ...]) -> None:
+    _said(penchant("compare", photo, "--size", 16, *words), *WORDS[words])
+    assert _contents(here) == {}
+
+
+def test_an_unknown_command(penchant: Command) -> None:
+    _said(penchant("compar", "photo.png"), "compar")
+
+
+def test_a_folder_with_another_study(penchant: Command, here: Path, photo: Path) -> None:
+    two = ("--vary", "activation=relu,sine", "--out", "study")
+    assert penchant("compare", photo, *two, *TINY).code == 0
+    before = _contents(here)
+    changed = ("--size", "16", "--steps", "11", "--seeds", "2", "--tune", "0")
+    _said(penchant("compare", photo, *two, *changed), "another study", "steps", "--fresh")
+    _said(penchant("compare", photo, *two, *changed, "--dry-run"), "another study")
+    assert _contents(here) == before
+
+
+def test_a_folder_with_somebodys_report(penchant: Command, here: Path, photo: Path) -> None:
+    Path("study").mkdir()
+    Path("study/report.html").write_text("mine")
+    before = _contents(here)
+    _said(penchant("compare", photo, *TINY, "--out", "study"), "report.html", "--fresh")
+    assert _contents(here) == before
+
+
+def test_a_file_in_place_of_a_folder(penchant: Command, here: Path, photo: Path) -> None:
+    Path("study").write_text("mine")
+    _said(penchant("compare", photo, *TINY, "--out", "study"), "study")
+    _said(penchant("compare", photo, *TINY, "--out", "study/deeper"), "study")
+    assert Path("study").read_text() == "mine"
+
+
+@pytest.mark.parametrize("out", ["/proc/study", "/sys/study"])
+def test_a_folder_that_cannot_be_made(penchant: Command, here: Path, photo: Path, out: str) -> None:
+    if not Path(out).parent.is_dir():
+        pytest.skip(f"this machine has no {Path(out).parent}")
+    _said(penchant("compare", photo, *TINY, "--out", out), f"cannot write {out}")
+    _said(penchant("fit", photo, "-o", f"{out}.safetensors"), f"cannot write {out}")
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A small file system in memory, with the mount's options."""
+    places: list[Path] = []
+
+    def mount(options: str) -> Path:
+        place = tmp_path / f"mount{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            pytest.skip("only root can mount a file system")
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount a file system here: {done.stderr.strip()}")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk(penchant: Command, photo: Path, mounted: Callable[[str], Path]) -> None:
+    disk = mounted("size=64k")
+    (disk / "filler").write_bytes(b"x" * 60_000)
+    before = _contents(disk)
+    _said(penchant("compare", photo, *TINY, "--out", disk / "study"), "no space left")
+    _said(penchant("fit", photo, "-o", disk / "a.safetensors"), "no space left")
+    assert _contents(disk) == before
+
+
+def test_a_disk_that_fills_up(
+    penchant: Command, here: Path, photo: Path, mounted: Callable[[str], Path]
+) -> None:
+    disk = mounted("size=200k")
+    command = ("compare", photo, "--vary", "activation=relu,sine", *TINY, "--out", disk / "study")
+    filled = penchant(*command)
+    assert filled.code == 2
+    assert "full" in filled.err.splitlines()[-1] or "no space" in filled.err.splitlines()[-1]
+    assert not (disk / "study" / "results.csv").exists()
+    assert not [path for path in (disk / "study").rglob(".*") if path.is_file()]
+    # What is there is whole: with more room the same command goes on.
+    subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+    assert penchant(*command).code == 0
+
+
+def test_a_read_only_folder(penchant: Command, photo: Path, mounted: Callable[[str], Path]) -> None:
+    folder = mounted("ro")
+    _said(penchant("compare", photo, *TINY, "--out", folder), "read-only")
+    _said(penchant("compare", photo, *TINY, "--out", folder / "study"), "read-only")
+    _said(penchant("fit", photo, "-o", folder / "a.safetensors"), "read-only")
+
+
+def test_a_folder_that_only_others_may_write(penchant: Command, here: Path, photo: Path) -> None:
+    Path("theirs").mkdir(mode=0o555)
+    if os.access("theirs", os.W_OK):
+        pytest.skip("root may write anywhere")
+    _said(penchant("compare", photo, *TINY, "--out", "theirs"), "permission denied")
+
+
+PLANS: dict[str, tuple[str, str]] = {
+    "not TOML": ("signals = [", "not TOML"),
+    "no signals": ("seeds = 3", "signals"),
+    "an unknown word": ('signals = ["built-in"]\nseds = 3', "did you mean 'seeds'?"),
+    "a missing picture": ('signals = ["gone.png"]', "gone.png"),
+    "a wrong kind": ('signals = ["built-in"]\nseeds = "many"', "seeds='many'"),
+    "an unknown value": ('signals = ["built-in"]\n[vary]\nactivation = ["relo"]', "'relo'"),
+}
+
+
+@pytest.mark.parametrize("case", PLANS)
+def test_plans(penchant: Command, here: Path, case: str) -> None:
+    text, word = PLANS[case]
+    Path("study.toml").write_text(text)
+    _said(penchant("run", "study.toml"), word)
+    assert list(_contents(here)) == ["study.toml"]
+
+
+def test_a_missing_plan(penchant: Command, here: Path) -> None:
+    _said(penchant("run", "study.toml"), "cannot read study.toml")
+
+
+FITS: dict[tuple[str, ...], str] = {
+    ("-o", "missing/a.safetensors"): "missing/a.safetensors",
+    ("-o", "a.png"): ".safetensors",
+    ("-o", "a.safetensors", "--steps", "-5"): "steps",
+    ("-o", "a.safetensors", "--size", "0"): "size=0",
+    ("-o", "a.safetensors", "--design", "activation=sin"): "did you mean",
+    ("-o", "a.safetensors", "--design", "widht=3"): "did you mean 'width'?",
+    ("-o", "a.safetensors", "--target-db", "-3"): "target_db",
+    ("-o", "a.safetensors", "--target-db", "nan"): "target_db",
+    ("-o", "a.safetensors", "--held-out", "rand"): "rand",
+    (): "--out",
+}
+
+
+@pytest.mark.parametrize("words", FITS, ids=" ".join)
+def test_fits(penchant: Command, here: Path, photo: Path, words: tuple[str, ...]) -> None:
+    _said(penchant("fit", photo, *words), FITS[words])
+    assert _contents(here) == {}
+
+
+@pytest.fixture
+def network(penchant: Command, here: Path, photo: Path) -> Path:
+    path = here / "network.safetensors"
+    done = penchant("fit", photo, "-o", path, "--steps", 2, "--design", "activation=sine,width=8")
+    assert done.code == 0
+    return path
+
+
+def _other_tensors(path: Path) -> None:
+    """Keep the header, whose design asks for layers of 8, with other tensors."""
+    length = struct.unpack("<Q", path.read_bytes()[:8])[0]
+    header = json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"]
+    save_file({"weight": np.zeros((20, 20), np.float32)}, path, header)
+
+
+NETWORKS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: path.unlink(), "cannot read"),
+    "text": (lambda path: path.write_text("hello"), "not a safetensors file"),
+    "empty": (lambda path: path.write_bytes(b""), "not a safetensors file"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-40]), "not a safetensors"),
+    "not ours": (lambda path: save_file({"a": np.zeros(3)}, path), "not written by Penchant"),
+    "other tensors": (_other_tensors, "tensor"),
+}
+
+
+@pytest.mark.parametrize("case", NETWORKS)
+def test_networks(penchant: Command, here: Path, network: Path, case: str) -> None:
+    change, word = NETWORKS[case]
+    change(network)
+    before = _contents(here)
+    _said(penchant("render", network, "-o", "big.png"), network.name, word)
+    _said(penchant("render", network, "--at", "1,1"), network.name, word)
+    assert _contents(here) == before
+
+
+RENDERS: dict[tuple[str, ...], str] = {
+    (): "-o PICTURE",
+    ("-o", "a.png", "--at", "1,1"): "not both",
+    ("-o", "a.xyz"): "'.xyz'",
+    ("-o", "a"): "ending",
+    ("-o", "missing/a.png"): "missing/a.png",
+    ("-o", "a.png", "--scale", "0"): "scale=0",
+    ("-o", "a.png", "--scale", "nan"): "scale=nan",
+    ("-o", "a.png", "--scale", "100000"): "megapixels",
+    ("-o", "a.png", "--region", "1,2,3"): "4 numbers",
+    ("-o", "a.png", "--region", "1,1,1,1"): "region",
+    ("-o", "a.png", "--region", "nan,1,1,1"): "region",
+    ("--at", "1"): "2 numbers",
+    ("--at", "x,y"): "2 numbers",
+    ("--at", "1000,1"): "outside",
+    ("--at", "nan,1"): "outside",
+}
+
+
+@pytest.mark.parametrize("words", RENDERS, ids=" ".join)
+def test_renders(penchant: Command, here: Path, network: Path, words: tuple[str, ...]) -> None:
+    _said(penchant("render", network, *words), RENDERS[words])
+    assert list(_contents(here)) == [network.name]
