@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from penchant.nn import ACTIVATIONS
 from penchant.study._design import Design
@@ -10,6 +11,9 @@ from penchant.study._results import Run
 from penchant.study._tuning import tunable
 from penchant.study._width import parameters
 from penchant.tasks import PictureTask, Task
+
+GRID_SEEDS = 3
+"""Seeds on which designs are held against a plain grid."""
 
 
 def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list[str]:
@@ -101,3 +105,36 @@ def run_warnings(runs: Sequence[Run]) -> list[str]:
                 "picture and counted."
             )
     return found
+
+
+def grid_warnings(runs: Sequence[Run], task: Task, metric: str) -> list[str]:
+    """Say which designs a plain grid of equal size beats on the seeds that were looked at.
+
+    Args:
+        runs: the finished runs of this task.
+        task: the signal; only pictures have a grid.
+        metric: what is compared, in decibels.
+
+    Returns:
+        One sentence, or none.
+    """
+    if not (isinstance(task, PictureTask) and metric.startswith("psnr")):
+        return []
+    seeds = sorted({run.seed for run in runs})[:GRID_SEEDS]
+    splits = [task.split(seed) for seed in seeds]
+    scores: dict[int, float] = {}
+    beaten = []
+    for label in dict.fromkeys(run.design for run in runs):
+        mine = [run for run in runs if run.design == label and run.seed in seeds]
+        size = mine[0].parameters
+        if size not in scores:
+            scores[size] = fmean(split.grid_score(size).metrics[metric] for split in splits)
+        gap = scores[size] - fmean(run.metrics[metric] for run in mine)
+        if gap > 0:
+            beaten.append(f"{label} by {gap:.1f} dB")
+    if not beaten:
+        return []
+    return [
+        f"A plain grid of equal size with linear interpolation, fitted in closed form, does better "
+        f"on {metric} than {', '.join(beaten)}."
+    ]

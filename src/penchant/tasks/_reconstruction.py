@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError
 from penchant.randomness import generator
+from penchant.tasks._grid import fit_grid
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import MAX_PIXELS, Picture
 from penchant.tasks._scores import band_errors, psnr, ssim_map
@@ -309,6 +310,10 @@ class PictureSplit(Split):
             The scores; those of the constant answer if any of the network's is not finite.
         """
         return self._score(self.reconstruct(network), final)
+
+    def grid_score(self, values: int) -> Score:
+        """Score a plain bilinear grid of about as many values, fitted to the seen samples."""
+        return self._score(fit_grid(self._truth, self.seen, values), final=True)
 
     def constant_score(self) -> Score:
         """Score the mean of the training samples, given everywhere."""
