@@ -43,15 +43,12 @@ def fit_grid(
         place = np.arange(pixels) * ((nodes - 1) / max(1, pixels - 1))
         low = np.minimum(place.astype(int), nodes - 2)
         share = place - low
-        entries = (
-            np.concatenate([1 - share, share]),
-            (np.tile(np.arange(pixels), 2), np.r_[low, low + 1]),
-        )
-        return csr_array(entries, shape=(pixels, nodes))
+        places = (np.tile(np.arange(pixels), 2), np.concatenate([low, low + 1]))
+        return csr_array((np.concatenate([1 - share, share]), places), shape=(pixels, nodes))
 
     def differences(nodes: int) -> csr_array:
-        ones = np.ones(nodes - 1)
-        return csr_array(diags_array([-ones, ones], offsets=[0, 1], shape=(nodes - 1, nodes)))
+        shape = (nodes - 1, nodes)
+        return csr_array(diags_array([-1.0, 1.0], offsets=[0, 1], shape=shape, dtype=np.float64))
 
     whole = csr_array(kron(weights(height, rows), weights(width, columns), format="csr"))
     rough = vstack(
