@@ -54,9 +54,10 @@ class Store:
             version = self.database.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):
                 raise PenchantError(f"{path} is a study of another version of Penchant ({version})")
-            self.database.executescript(SCHEMA)
-            self.database.execute(f"PRAGMA user_version = {VERSION}")
-            self.database.commit()
+            if version == 0:  # so that looking into a study leaves its file as it is
+                self.database.executescript(SCHEMA)
+                self.database.execute(f"PRAGMA user_version = {VERSION}")
+                self.database.commit()
 
     def fact(self, name: str) -> str | None:
         """Return a fact of the study, such as its plan, or None."""
