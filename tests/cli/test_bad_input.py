@@ -94,7 +94,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("--design", "activation"): ("axis=value",),
     ("--design", "activation=sine,scale=nan"): ("scale",),
     ("--seeds", "0"): ("seeds=0",),
-    ("--seeds", "many"): ("--seeds", "many"),
+    ("--seeds", "many"): ("--seeds", "integer"),
     ("--steps", "-5"): ("steps=-5",),
     ("--steps", "0"): ("steps=0",),
     ("--size", "1"): ("size=1",),
@@ -186,19 +186,23 @@ def test_a_full_disk(penchant: Command, photo: Path, mounted: Callable[[str], Pa
     assert _contents(disk) == before
 
 
+@pytest.mark.parametrize("room", ["100k", "140k", "200k"])
 def test_a_disk_that_fills_up(
-    penchant: Command, here: Path, photo: Path, mounted: Callable[[str], Path]
+    penchant: Command, here: Path, photo: Path, mounted: Callable[[str], Path], room: str
 ) -> None:
-    disk = mounted("size=200k")
-    command = ("compare", photo, "--vary", "activation=relu,sine", *TINY, "--out", disk / "study")
+    disk = mounted(f"size={room}")
+    folder = disk / "study"
+    command = ("compare", photo, "--vary", "activation=relu,sine", *TINY, "--out", folder)
     filled = penchant(*command)
     assert filled.code == 2
-    assert "full" in filled.err.splitlines()[-1] or "no space" in filled.err.splitlines()[-1]
-    assert not (disk / "study" / "results.csv").exists()
-    assert not [path for path in (disk / "study").rglob(".*") if path.is_file()]
+    last = filled.err.splitlines()[-1]
+    assert last.startswith("penchant: cannot ") and ("full" in last or "no space" in last)
+    assert not [path for path in folder.rglob(".*") if path.is_file()]
+    assert not (folder / "report.html").exists()
     # What is there is whole: with more room the same command goes on.
     subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
     assert penchant(*command).code == 0
+    assert (folder / "report.html").read_text().rstrip().endswith("</html>")
 
 
 def test_a_read_only_folder(penchant: Command, photo: Path, mounted: Callable[[str], Path]) -> None:
