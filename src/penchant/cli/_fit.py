@@ -35,7 +35,7 @@ def fit(
     size: Annotated[
         int | None, option("N", "Pixels along the longer side, after reduction.", default=256)
     ] = None,
-    steps: Annotated[int | None, option("N", "Optimisation steps.", default=800)] = None,
+    steps: Annotated[int | None, option("N", "Optimisation steps.", default=600)] = None,
     design: Annotated[
         str | None,
         option(
