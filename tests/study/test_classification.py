@@ -13,7 +13,6 @@ from penchant.randomness import generator
 from penchant.study import Study
 from penchant.tasks import Metric, Score, Split, Task, evaluate
 
-
 # Four units in one layer cannot learn a ring; sixty waves in three can.
 WORDS: dict = {
     "designs": [{"width": 4, "depth": 1}, {"activation": "finer", "scale": 5, "width": 20}],

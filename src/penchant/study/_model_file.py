@@ -61,12 +61,9 @@ def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
     fields = {**design.model_dump(), "activation": _own.label(design.activation)}
     if _own.is_own(design.activation):
         fields["own"] = True
-    header = {
-        "penchant": __version__,
-        "design": json.dumps(fields),
-        "signal": json.dumps(vars(Signal.of(task))),
-    }
-    return bytes(save_tensors(load_tensors(tensors), header))
+    words = {"version": __version__, "design": fields, "signal": vars(Signal.of(task))}
+    # One entry, since safetensors writes several in any order: the same network, the same bytes.
+    return bytes(save_tensors(load_tensors(tensors), {"penchant": json.dumps(words)}))
 
 
 def read_model(path: Path, activation: str | None = None) -> tuple[CoordinateNet, Design, Signal]:
@@ -93,7 +90,7 @@ def read_model(path: Path, activation: str | None = None) -> tuple[CoordinateNet
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             if "penchant" not in header:
                 raise PenchantError(f"{path} was not written by Penchant: it names no design")
-            one, signal = _read_header(path, header, activation)
+            one, signal = _read_header(path, header["penchant"], activation)
             _check_size(path, one, signal, sum(_count(shape) for shape in shapes.values()))
             network = one.build(signal.inputs, signal.outputs, seed=0)
             _check_shapes(path, shapes, network)
@@ -114,12 +111,11 @@ def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> Coord
     return network
 
 
-def _read_header(
-    path: Path, header: dict[str, str], activation: str | None
-) -> tuple[Design, Signal]:
+def _read_header(path: Path, header: str, activation: str | None) -> tuple[Design, Signal]:
     try:
-        fields: dict[str, Any] = json.loads(header["design"])
-        signal = Signal(**json.loads(header["signal"]))
+        words = json.loads(header)
+        fields: dict[str, Any] = words["design"]
+        signal = Signal(**words["signal"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise PenchantError(f"{path}: its header is damaged ({error})") from error
     own = fields.pop("own", False) if isinstance(fields, dict) else False
