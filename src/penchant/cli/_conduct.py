@@ -8,8 +8,8 @@ from penchant.cli._errors import Interrupted
 from penchant.cli._live import watch
 from penchant.cli._output import check_folder
 from penchant.cli._plan import description, summary
+from penchant.cli._screen import Screen
 from penchant.cli._table import closing
-from penchant.cli._words import console, say
 from penchant.errors import PenchantError
 from penchant.study import PLAN, REPORT, RESULTS, Study
 
@@ -32,20 +32,20 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
         check_folder(folder)
     left = study.jobs if fresh else study.remaining_jobs()
     workers = min(workers, max(1, len(left)))
-    screen = console()
+    screen = Screen()
     seconds = 0.0
     if left:
         # The estimate is for the whole study; what is done already counts by its number.
         seconds = study.estimate(jobs=workers) * len(left) / len(study.jobs)
-    say(screen, summary(study, left, seconds, workers))
+    screen.say(summary(study, left, seconds, workers))
     if dry_run:
-        say(screen, description(study))
+        screen.say(description(study))
         return
     for task in study.tasks:
         for notice in task.notices:
-            say(screen, f"{task.name}: {notice}")
+            screen.say(f"{task.name}: {notice}")
     for warning in study.warnings:
-        say(screen, f"warning: {warning}", style="yellow")
+        screen.say(f"warning: {warning}", style="yellow")
     try:
         with watch(study, left, seconds, workers) as view:
             results = study.run(jobs=workers, on_event=view, fresh=fresh)

@@ -31,7 +31,7 @@ def exit_code(command: Callable[[], object]) -> int:
     try:
         result = command()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer and rich exit where the reader has left
         # Python flushes stdout once more at exit; there is nobody left to read it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE

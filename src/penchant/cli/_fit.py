@@ -1,5 +1,6 @@
 """`penchant fit`: one good network for one picture, in a file that decodes it."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,12 @@ import typer
 
 from penchant.cli._errors import Interrupted
 from penchant.cli._options import option
-from penchant.cli._words import console, duration
+from penchant.cli._words import duration
 from penchant.cli._words import size as bytes_size
 from penchant.errors import PenchantError
 
 if TYPE_CHECKING:
+    from penchant.cli._screen import Screen
     from penchant.study import Fitted
 
 BETWEEN_LINES = 5.0
@@ -89,10 +91,12 @@ def fit(
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
     """Show a fit's progress on stderr: a bar on a terminal, lines in a log."""
-    screen = console(stderr=True)
+    from penchant.cli._screen import Screen
+
+    screen = Screen(stderr=True)
     try:
         if screen.is_interactive:
-            with _bar(steps) as on_step:
+            with _bar(steps, screen) as on_step:
                 yield on_step
         else:
             yield _lines(steps)
@@ -103,7 +107,7 @@ def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
 
 
 @contextmanager
-def _bar(steps: int) -> Iterator[Callable[[int, float], None]]:
+def _bar(steps: int, screen: "Screen") -> Iterator[Callable[[int, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -112,7 +116,7 @@ def _bar(steps: int) -> Iterator[Callable[[int, float], None]]:
         TextColumn("{task.description}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(stderr=True), expand=True, transient=True) as progress:
+    with Progress(*columns, console=screen, expand=True, transient=True) as progress:
         row = progress.add_task("", total=steps)
 
         def on_step(step: int, psnr: float) -> None:
@@ -122,7 +126,7 @@ def _bar(steps: int) -> Iterator[Callable[[int, float], None]]:
 
 
 def _lines(steps: int) -> Callable[[int, float], None]:
-    last = time.monotonic()
+    last = -math.inf
 
     def on_step(step: int, psnr: float) -> None:
         nonlocal last

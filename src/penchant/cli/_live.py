@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from penchant.cli._screen import Screen
 from penchant.cli._tally import Tally
-from penchant.cli._words import console, counted, duration
+from penchant.cli._words import counted, duration
 from penchant.study import Event, Finished, Job, Study
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.progress import Progress, TaskID
 
 PHASES = {True: "pilots", False: "runs"}
@@ -36,7 +37,7 @@ def watch(
         A listener for the study's events; it has a `tally`.
     """
     tally = Tally(study.jobs, left, estimate, workers)
-    screen = console(stderr=True)
+    screen = Screen(stderr=True)
     if not screen.is_interactive or not left:
         yield Lines(tally, study.metric.unit)
         return
@@ -92,7 +93,7 @@ class Bars:
         screen: where the bars are shown.
     """
 
-    def __init__(self, tally: Tally, unit: str, screen: "Console") -> None:
+    def __init__(self, tally: Tally, unit: str, screen: Screen) -> None:
         self.tally, self.unit, self.screen = tally, unit, screen
         self._phase: bool | None = None
         self._progress: Progress | None = None

@@ -4,11 +4,10 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penchant.cli._words import say
+from penchant.cli._screen import Screen
 from penchant.study import Results
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 WIDE = 110
@@ -17,7 +16,7 @@ WIDE = 110
 STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 
 
-def closing(results: Results, screen: "Console") -> None:
+def closing(results: Results, screen: Screen) -> None:
     """Print the designs, best first, then each verdict, its flag, and the warnings.
 
     Scores stand with their 95 % t-interval over seeds (over signals, where there are several);
@@ -37,12 +36,12 @@ def closing(results: Results, screen: "Console") -> None:
     if ranked:
         screen.print()
     for verdict in ranked:
-        say(screen, verdict.sentence)
+        screen.say(verdict.sentence)
     for verdict in ranked:
         if verdict.flag:
-            say(screen, f"note: {verdict.design}: {verdict.flag}")
+            screen.say(f"note: {verdict.design}: {verdict.flag}")
     for warning in results.warnings:
-        say(screen, f"warning: {warning}", style="yellow")
+        screen.say(f"warning: {warning}", style="yellow")
 
 
 def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":

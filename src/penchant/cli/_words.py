@@ -1,9 +1,4 @@
-"""Amounts as people read them, and the two consoles."""
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
+"""Amounts as people read them."""
 
 
 def duration(seconds: float) -> str:
@@ -43,15 +38,3 @@ def counted(count: int, word: str) -> str:
         ('1 run', '1,200 runs')
     """
     return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def console(*, stderr: bool = False) -> "Console":
-    """Make a console that takes text as it is: a file's name may look like markup."""
-    from rich.console import Console
-
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
-
-
-def say(screen: "Console", text: str, *, style: str | None = None) -> None:
-    """Print text: with its lines filled on a terminal, as it is elsewhere."""
-    screen.print(text, style=style, soft_wrap=not screen.is_terminal)

@@ -1,0 +1,132 @@
+"""The closing table and its sentences, as they stand in a terminal or a log."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cli.conftest import lines_of
+
+from penchant.cli._screen import Screen
+from penchant.cli._table import closing
+from penchant.study import Results, Run, judge
+from penchant.tasks import Metric
+
+PSNR = Metric("psnr_held_out", "dB", margin=0.5)
+LEVELS = {"relu": 21.0, "gelu": 21.1, "sine+fourier scale=12.5": 26.0, "tanh": 20.0, "elu": 21.3}
+SPREAD = (0.0, 0.31, -0.27, 0.14, -0.4, 0.22, 0.0, -0.11)
+
+
+def _results(metric: Metric = PSNR, seeds: int = 8, scale: float = 1.0) -> Results:
+    scores = {
+        design: [
+            scale * (level + (1 + 2 * (design == "elu")) * SPREAD[(seed + i) % 8])
+            for seed in range(seeds)
+        ]
+        for i, (design, level) in enumerate(LEVELS.items())
+    }
+    return Results(
+        folder=None,
+        plan={
+            "baseline": "relu",
+            "metric": metric.name,
+            "margin": metric.margin,
+            "unit": metric.unit,
+            "higher_is_better": True,
+        },
+        designs=tuple(LEVELS),
+        axes=("activation",),
+        metric=metric.name,
+        runs=tuple(
+            _run(design, seed, metric, score)
+            for design, values in scores.items()
+            for seed, score in enumerate(values)
+        ),
+        pilots=(),
+        verdicts=tuple(
+            judge(
+                [ours - theirs for ours, theirs in zip(values, scores["relu"], strict=True)],
+                design=design,
+                baseline="relu",
+                metric=metric,
+                margin=metric.margin,
+                comparisons=len(LEVELS) - 1,
+                unit_of_n="seeds",
+                diverged=int(design == "tanh"),
+            )
+            for design, values in scores.items()
+            if design != "relu"
+        ),
+        reconstructions=(),
+        warnings=("No pilots: [these] rates are the package's defaults.",),
+    )
+
+
+def _run(design: str, seed: int, metric: Metric, score: float) -> Run:
+    return Run(
+        id=f"{design}{seed}",
+        signal="cat",
+        design=design,
+        seed=seed,
+        status="done",
+        steps=300,
+        seconds=4.0,
+        parameters=12_345,
+        settings={"activation": design},
+        metrics={metric.name: score},
+        bands=(),
+        curve=(),
+    )
+
+
+def _text(results: Results, width: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    screen = Screen()
+    screen.file = io.StringIO()
+    closing(results, screen)
+    return screen.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table(
+    width: int, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, str], None]
+) -> None:
+    text = _text(_results(), width, monkeypatch)
+    table = text.split("\n\n")[0]
+    assert max(map(len, table.splitlines())) <= width
+    golden(f"table-{width}.txt", text)
+
+
+def test_best_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = lines_of(_text(_results(), 80, monkeypatch))
+    firsts = [line.split()[0] for line in lines[:-6]]
+    order = [first for first in firsts if first in ("sine+fourier", *LEVELS)]
+    assert order == ["sine+fourier", "elu", "gelu", "relu", "tanh"]
+
+
+def test_a_unitless_metric_has_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    ssim = Metric("ssim_held_out", "", margin=0.01)
+    lines = lines_of(_text(_results(ssim, scale=0.01), 80, monkeypatch))
+    assert "ssim_held_out" in lines[0].split()
+    row = next(line for line in lines if line.startswith("sine+fourier"))
+    assert re.search(r" 0\.2599 +0\.2578 to 0\.2619 +\+0\.0500 ", row), row
+
+
+def test_one_seed_has_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = _text(_results(seeds=1), 120, monkeypatch)
+    assert "nan" not in text and "inf" not in text
+    assert "descriptive" in text
+
+
+def test_one_design_has_no_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = _results()
+    alone = replace(
+        results,
+        designs=("relu",),
+        verdicts=(),
+        runs=tuple(r for r in results.runs if r.design == "relu"),
+    )
+    lines = lines_of(_text(alone, 80, monkeypatch))
+    assert lines[0].split() == ["design", "psnr_held_out,", "dB", "95", "%", "interval"]
+    assert lines[2].split()[0] == "relu"
