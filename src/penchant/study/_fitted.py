@@ -112,7 +112,9 @@ class Fitted:
                 f"at={x:g},{y:g}: the point is outside the picture's {signal.width}×"
                 f"{signal.height} pixels"
             )
-        point = coordinates(torch.tensor([[x, y]]), signal.height, signal.width)
+        point = coordinates(
+            torch.tensor([[x, y]], dtype=torch.float32), signal.height, signal.width
+        )
         value: Float[np.ndarray, " channels"] = self._values(point)[0]
         return value
 
@@ -170,6 +172,8 @@ def fit(
     started = time.perf_counter()
     while not training.finished:
         training.advance(BETWEEN_LOOKS)
+        if training.diverged:
+            break
         # The mean of ½‖error‖² over samples, with values twice as far apart as in the picture.
         error = training.divergence / (2 * task.outputs)
         estimate = -10 * math.log10(error) if error > 0 else math.inf

@@ -94,7 +94,9 @@ def read_model(path: Path, activation: str | None = None) -> tuple[CoordinateNet
             _check_size(path, one, signal, sum(_count(shape) for shape in shapes.values()))
             network = one.build(signal.inputs, signal.outputs, seed=0)
             _check_shapes(path, shapes, network)
-            network.load_state_dict({name: file.get_tensor(name) for name in shapes})
+            tensors = {name: file.get_tensor(name) for name in shapes}
+            _check_numbers(path, tensors, network)
+            network.load_state_dict(tensors)
     except OSError as error:
         raise PenchantError(
             f"cannot read {path}: {(error.strerror or str(error)).lower()}"
@@ -143,7 +145,9 @@ def _read_header(path: Path, header: str, activation: str | None) -> tuple[Desig
 
 def _check_size(path: Path, design: Design, signal: Signal, values: int) -> None:
     # Before anything is allocated: a small file must not ask for a large network.
-    width = design.width or 0
+    width = design.width
+    if width is None:
+        raise PenchantError(f"{path}: its header is damaged (the design has no width)")
     hidden = width * (width * (design.depth - 1) + signal.outputs)
     first = signal.inputs * (design.frequencies or 1 if design.encoding == "fourier" else width)
     if hidden + first > values:
@@ -162,6 +166,18 @@ def _check_shapes(path: Path, found: dict[str, tuple[int, ...]], network: Coordi
             raise PenchantError(
                 f"{path}: tensor {name} is {_shape(there)}, but by its design {_shape(fits)}"
             )
+
+
+def _check_numbers(path: Path, found: dict[str, Tensor], network: CoordinateNet) -> None:
+    for name, needed in network.state_dict().items():
+        there = found[name]
+        kinds = [(t.is_floating_point(), t.is_complex()) for t in (there, needed)]
+        if kinds[0] != kinds[1]:
+            raise PenchantError(
+                f"{path}: tensor {name} is of type {there.dtype}, but by its design {needed.dtype}"
+            )
+        if not bool(there.isfinite().all()):
+            raise PenchantError(f"{path}: tensor {name} is not finite; its run diverged")
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
