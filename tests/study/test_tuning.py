@@ -1,0 +1,82 @@
+"""Pilots: what they may choose, how far they go, and that every design gets the same points."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penchant.nn import ACTIVATIONS
+from penchant.study import Design
+from penchant.study._tuning import REACH, best, candidates, tunable
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_scale_is_tuned_where_it_is_bandwidth(activation: str) -> None:
+    names = tunable(Design(activation=activation))
+    assert names[0] == "learning_rate"
+    assert ("scale" in names) == (ACTIVATIONS[activation].default_scale != 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"encoding": "fourier"}, ("learning_rate", "bandwidth")),
+        ({"encoding": "fourier", "bandwidth": 3}, ("learning_rate",)),
+        ({"encoding": "nerf"}, ("learning_rate",)),
+        ({"activation": "sine", "scale": 3}, ("learning_rate",)),
+        ({"activation": "sine", "learning_rate": 0.1}, ("scale",)),
+        ({"learning_rate": 0.1}, ()),
+        ({"activation": "mine.py:Snake"}, ("learning_rate",)),
+    ],
+)
+def test_what_the_user_gave_is_not_tuned(fields: dict, names: tuple[str, ...]) -> None:
+    assert tunable(Design(**fields)) == names
+
+
+@pytest.mark.parametrize("pilots", [1, 2, 4, 16])
+def test_candidates_stay_in_the_box_around_the_default(pilots: int) -> None:
+    one = Design(activation="sine", encoding="fourier")
+    default, tried = one.resolved(), candidates(one, pilots)
+    assert len(tried) == len(set(tried)) == pilots and tried[0] == default
+    for design in tried:
+        for name, reach in REACH.items():
+            assert 1 / reach <= getattr(design, name) / getattr(default, name) <= reach
+        same = design.replaced(**{name: getattr(default, name) for name in REACH})
+        assert same == default, "nothing else changes"
+
+
+def test_nothing_to_choose_means_no_pilots() -> None:
+    assert candidates(Design(learning_rate=0.1), 4) == []
+    assert candidates(Design(activation="sine"), 0) == []
+
+
+def test_more_pilots_keep_the_first_ones() -> None:
+    one = Design(activation="gaussian")
+    assert candidates(one, 8)[:4] == candidates(one, 4)
+
+
+def test_every_design_gets_the_same_points() -> None:
+    def factors(one: Design, name: str) -> list[float]:
+        default = getattr(one.resolved(), name)
+        return [math.log(getattr(d, name) / default) for d in candidates(one, 6)]
+
+    designs = [Design(), Design(activation="sine"), Design(encoding="fourier", optimizer="adam")]
+    rates = [factors(one, "learning_rate") for one in designs]
+    np.testing.assert_allclose(rates[1:], [rates[0], rates[0]], atol=1e-9)
+    scales = [factors(Design(activation=name), "scale") for name in ("sine", "gaussian")]
+    np.testing.assert_allclose(scales[0], scales[1], atol=1e-9)
+
+
+@given(st.lists(st.floats(allow_nan=True), min_size=1, max_size=8), st.booleans())
+def test_best_is_the_obvious_one(scores: list[float], higher: bool) -> None:
+    numbers = [score for score in scores if not math.isnan(score)]
+    winner = best(scores, higher)
+    if not numbers:
+        assert winner == 0
+    else:
+        wanted = max(numbers) if higher else min(numbers)
+        worst = -math.inf if higher else math.inf
+        assert scores[winner] == wanted or wanted == worst
+        assert winner <= scores.index(wanted), "the first of equals"

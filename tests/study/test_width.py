@@ -1,0 +1,103 @@
+"""Widths: below half the seen values where nothing is said, equal in parameters where asked."""
+
+from collections.abc import Callable
+
+import pytest
+
+from penchant.nn import ACTIVATIONS, ENCODINGS
+from penchant.study import Design
+from penchant.study._width import NARROWEST, WIDEST, parameters, with_widths
+from penchant.tasks import Picture, PictureTask
+
+Waves = Callable[..., Picture]
+
+
+def task_of(waves: Waves, side: int, channels: int = 3) -> PictureTask:
+    return PictureTask(waves(size=(side, side), channels=channels), "checkerboard")
+
+
+def resolved(*designs: dict) -> dict[str, Design]:
+    return {str(i): Design(**fields).resolved() for i, fields in enumerate(designs)}
+
+
+def size(design: Design, task: PictureTask) -> int:
+    assert design.width is not None
+    return parameters(design, design.width, task.inputs, task.outputs)
+
+
+FAMILY = [
+    {"activation": activation, "encoding": encoding}
+    for activation in ("relu", "sine", "wire", "finer")
+    for encoding in ENCODINGS
+]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_count_is_the_networks(activation: str) -> None:
+    one = Design(activation=activation).resolved()
+    built = one.replaced(width=9).build(2, 3, seed=5)
+    reals = sum(p.numel() * (2 if p.is_complex() else 1) for p in built.parameters())
+    assert parameters(one, 9, 2, 3) == reals
+
+
+@pytest.mark.parametrize("side", [24, 40, 64, 128])
+@pytest.mark.parametrize("match", ["width", "parameters"])
+def test_auto_width_stays_below_half_the_seen_values(waves: Waves, side: int, match: str) -> None:
+    task = task_of(waves, side)
+    chosen = with_widths(resolved(*FAMILY), task, match, baseline="0")
+    assert all(size(design, task) <= task.seen_values() / 2 for design in chosen.values())
+
+
+@pytest.mark.parametrize("side", [24, 40, 64])
+def test_auto_width_is_the_largest_common_one(waves: Waves, side: int) -> None:
+    task, designs = task_of(waves, side), resolved(*FAMILY)
+    widths = {design.width for design in with_widths(designs, task, "width", "0").values()}
+    (width,) = widths
+    limit = task.seen_values() / 2
+    assert max(parameters(d, width, 2, 3) for d in designs.values()) <= limit
+    assert max(parameters(d, width + 1, 2, 3) for d in designs.values()) > limit
+
+
+def test_auto_width_ends_at_the_widest_and_narrowest(waves: Waves) -> None:
+    (large,) = with_widths(resolved({}), task_of(waves, 800), "width", "0").values()
+    (small,) = with_widths(resolved({}), task_of(waves, 4, channels=1), "width", "0").values()
+    assert (large.width, small.width) == (WIDEST, NARROWEST)
+
+
+def test_given_width_is_kept_and_does_not_narrow_the_others(waves: Waves) -> None:
+    task = task_of(waves, 24)
+    alone = with_widths(resolved({"activation": "sine"}), task, "width", "0")["0"].width
+    chosen = with_widths(
+        resolved({"activation": "sine"}, {"width": 200}), task, "width", baseline="0"
+    )
+    assert (chosen["0"].width, chosen["1"].width) == (alone, 200)
+
+
+def test_matched_parameters_are_within_two_percent(waves: Waves) -> None:
+    task = task_of(waves, 128)
+    designs = resolved(*FAMILY)
+    chosen = with_widths(designs, task, "parameters", baseline="4")
+    common = with_widths(designs, task, "width", baseline="4")["4"].width
+    assert chosen["4"].width == common, "the baseline keeps its width"
+    target = size(chosen["4"], task)
+    for label, design in chosen.items():
+        assert design.width is not None
+        gap = abs(size(design, task) - target)
+        for other in (design.width - 1, design.width + 1):
+            assert gap <= abs(parameters(designs[label], other, 2, 3) - target)
+        # One unit of a complex layer, which counts double, can be worth more than 4 %.
+        assert gap <= (0.04 if design.activation == "wire" else 0.02) * target
+
+
+def test_matching_leaves_a_given_width_alone(waves: Waves) -> None:
+    task = task_of(waves, 64)
+    designs = resolved({"width": 33}, {"encoding": "nerf"}, {"activation": "sine", "width": 7})
+    chosen = with_widths(designs, task, "parameters", baseline="0")
+    assert (chosen["0"].width, chosen["2"].width) == (33, 7)
+    assert size(chosen["1"], task) == pytest.approx(size(chosen["0"], task), rel=0.05)
+
+
+def test_nothing_but_the_width_changes(waves: Waves) -> None:
+    designs = resolved(*FAMILY)
+    for label, design in with_widths(designs, task_of(waves, 24), "parameters", "0").items():
+        assert design.replaced(width=None) == designs[label]
