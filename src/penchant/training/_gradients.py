@@ -8,6 +8,9 @@ same (tests/training/test_gradients.py holds both to plain autograd).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -17,7 +20,7 @@ from penchant.divergences import Divergence
 from penchant.nn import CoordinateNet
 
 BLOCK = 1024
-"""Samples in a block: a layer's buffers then stay in a core's second-level cache."""
+"""Samples in a block: at width 128 to 256 a layer's buffers fit a core's second-level cache."""
 
 
 class Gradient(ABC):
@@ -31,6 +34,7 @@ class Gradient(ABC):
         for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter)
 
+    @abstractmethod
     def __call__(
         self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
     ) -> float:
@@ -43,39 +47,70 @@ class Gradient(ABC):
         Returns:
             The divergence.
         """
-        for parameter in self.parameters:
-            assert parameter.grad is not None
-            parameter.grad.zero_()
-        total = 0.0
-        for start in range(0, len(inputs), self.block):
-            block_inputs = inputs[start : start + self.block]
-            share = len(block_inputs) / len(inputs)
-            total += share * self.add(block_inputs, targets[start : start + self.block], share)
-        return total
-
-    @abstractmethod
-    def add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
-        """Add `share` times a block's gradient to `.grad`; return the block's divergence."""
 
 
 class AutogradGradient(Gradient):
     """Autograd, block by block: for any network."""
 
-    def add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
-        """Add a block's gradient by recording and replaying it."""
+    def __call__(
+        self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
+    ) -> float:
+        """Overwrite the gradients with those of the mean divergence over the samples."""
+        for parameter in self.parameters:
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+        return _add_blocks(self._add, inputs, targets, self.block, len(inputs))
+
+    def _add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
         divergence = self.divergence(self.network(inputs), targets)
         (share * divergence).backward()  # type: ignore[no-untyped-call]
         return float(divergence.detach())
 
 
 class CoordinateGradient(Gradient):
-    """Closed-form backpropagation through a coordinate network, in preallocated buffers."""
+    """Closed-form backpropagation through a coordinate network, in preallocated buffers.
+
+    With several threads each takes its own part of the samples through the whole network, and
+    they meet once, at the end. Torch's own threads share out every single product and meet some
+    twenty times a block; where other programs run, each time one of them is waited for.
+    """
 
     network: CoordinateNet
 
     def __init__(self, network: CoordinateNet, divergence: Divergence, block: int) -> None:
         super().__init__(network, divergence, block)
+        self.lanes = [_Lane(network, divergence, block) for _ in range(torch.get_num_threads())]
+
+    def __call__(
+        self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
+    ) -> float:
+        """Overwrite the gradients with those of the mean divergence over the samples."""
+        if len(self.lanes) == 1:
+            total = self.lanes[0].run(inputs, targets, len(inputs))
+        else:
+            count = len(self.lanes)
+            parts = (inputs.tensor_split(count), targets.tensor_split(count), [len(inputs)] * count)
+            total = sum(self._threads.map(_Lane.run, self.lanes, *parts))
+        for index, parameter in enumerate(self.parameters):
+            assert parameter.grad is not None
+            parameter.grad.copy_(self.lanes[0].gradients[index])
+            for lane in self.lanes[1:]:
+                parameter.grad.add_(lane.gradients[index])
+        return total
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        # Within a lane torch is to use one thread; the setting is each thread's own.
+        return ThreadPoolExecutor(len(self.lanes), initializer=lambda: torch.set_num_threads(1))
+
+
+class _Lane:
+    """One thread's buffers, and the gradients of the samples that it was given."""
+
+    def __init__(self, network: CoordinateNet, divergence: Divergence, block: int) -> None:
+        self.network, self.divergence, self.block = network, divergence, block
         self.layers: list[nn.Linear] = list(network.layers)  # type: ignore[arg-type]
+        self.gradients = [torch.zeros_like(p) for p in network.parameters()]
         like = network.head.weight
         self.values = [like.new_empty(block, layer.out_features) for layer in self.layers]
         self.slopes = [torch.empty_like(value) for value in self.values]
@@ -84,8 +119,13 @@ class CoordinateGradient(Gradient):
         self.scratch = (like.new_empty(block * width), like.new_empty(block * width))
 
     @torch.no_grad()
-    def add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
-        """Add a block's gradient; nothing large is allocated."""
+    def run(self, inputs: Tensor, targets: Tensor, samples: int) -> float:
+        """Take these inputs' part in the mean over all samples; return their share of it."""
+        for gradient in self.gradients:
+            gradient.zero_()
+        return _add_blocks(self._add, inputs, targets, self.block, samples)
+
+    def _add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
         features = self.network.encoding(inputs)
         below = features
         for layer, activation, value, slope in zip(
@@ -99,14 +139,14 @@ class CoordinateGradient(Gradient):
         head = self.network.head
         output = torch.addmm(head.bias, below, head.weight.t())
         error = self.divergence.derivative(output, targets).mul_(share)
-        _accumulate(head, error, below)
+        self._accumulate(len(self.layers), error, below)
         gradient = self._buffer(0, len(inputs), head.in_features)
         torch.mm(error, head.weight, out=gradient)
         for index in reversed(range(len(self.layers))):
             layer = self.layers[index]
             gradient.mul_(self.slopes[index][: len(inputs)])
             below = self.values[index - 1][: len(inputs)] if index else features
-            _accumulate(layer, gradient, below)
+            self._accumulate(index, gradient, below)
             if index:
                 # The two halves of the scratch take turns: a product cannot write over its input.
                 turn = (len(self.layers) - index) % 2
@@ -114,22 +154,38 @@ class CoordinateGradient(Gradient):
                 gradient = torch.mm(gradient, layer.weight, out=lower)
         return float(self.divergence(output, targets))
 
+    def _accumulate(self, layer: int, gradient: Tensor, below: Tensor) -> None:
+        weight, bias = self.gradients[2 * layer : 2 * layer + 2]
+        weight.addmm_(gradient.t(), below)
+        bias.add_(gradient.sum(0))
+
     def _buffer(self, half: int, rows: int, columns: int) -> Tensor:
         return self.scratch[half][: rows * columns].view(rows, columns)
 
 
-def _accumulate(layer: nn.Linear, gradient: Tensor, below: Tensor) -> None:
-    assert layer.weight.grad is not None and layer.bias.grad is not None
-    layer.weight.grad.addmm_(gradient.t(), below)
-    layer.bias.grad.add_(gradient.sum(0))
+def _add_blocks(
+    add: Callable[[Tensor, Tensor, float], float],
+    inputs: Tensor,
+    targets: Tensor,
+    block: int,
+    samples: int,
+) -> float:
+    """Add block after block to a mean over `samples`; `add` returns a block's own mean."""
+    total = 0.0
+    for start in range(0, len(inputs), block):
+        part = inputs[start : start + block]
+        share = len(part) / samples
+        total += share * add(part, targets[start : start + block], share)
+    return total
 
 
 def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOCK) -> Gradient:
     """Choose the fastest way to a network's gradients.
 
     A `CoordinateNet` of real numbers whose activations all have a closed-form derivative, and
-    whose encoding has no parameters, is differentiated in closed form; anything else (WIRE's
-    complex layers, a user's own activation or module) by autograd, in blocks all the same.
+    which learns its linear layers alone, is differentiated in closed form, on as many threads as
+    torch has when this is called; anything else (WIRE's complex layers, a user's own activation
+    or module) by autograd, in blocks all the same.
 
     Args:
         network: whose parameters' `.grad` will be filled.
@@ -146,11 +202,15 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
         >>> type(gradient).__name__, gradient(torch.zeros(5, 2), torch.zeros(5, 1)) >= 0
         ('CoordinateGradient', True)
     """
-    if (
-        isinstance(network, CoordinateNet)
-        and all(p.requires_grad and not p.is_complex() for p in network.parameters())
-        and all(getattr(a, "closed_form", False) for a in network.activations)
-        and not any(True for _ in network.encoding.parameters())
-    ):
+    if type(network) is CoordinateNet and _in_closed_form(network):
         return CoordinateGradient(network, divergence, block)
     return AutogradGradient(network, divergence, block)
+
+
+def _in_closed_form(network: CoordinateNet) -> bool:
+    parameters = list(network.parameters())
+    return (
+        all(p.requires_grad and not p.is_complex() for p in parameters)
+        and len(parameters) == 2 * (len(network.layers) + 1)  # none in encoding or activations
+        and all(getattr(a, "closed_form", False) for a in network.activations)
+    )

@@ -1,5 +1,6 @@
 """One network learning from one set of samples, step by step, under a budget."""
 
+import copy
 import math
 import time
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Recipe:
     The rate falls linearly to zero over the budget.
 
     Raises:
-        PenchantError: a number that is not positive.
+        PenchantError: a number that is not positive, or steps or batch not whole.
 
     Example:
         >>> Recipe(steps=100).batch
@@ -40,6 +41,8 @@ class Recipe:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise PenchantError(f"Recipe({name}={value}): a positive number is needed")
+            if name != "learning_rate" and value != int(value):
+                raise PenchantError(f"Recipe({name}={value}): a whole number is needed")
 
 
 class Training:
@@ -47,7 +50,8 @@ class Training:
 
     Batches are drawn without replacement from a permutation keyed by (seed, epoch), so that runs
     of one seed see the same samples in the same order, and a resumed run goes on as if nothing
-    had happened. A divergence that is not finite stops the run and marks it.
+    had happened. What is left of an epoch and fills no batch is passed over, other samples each
+    epoch. A divergence that is not finite stops the run and marks it.
 
     Args:
         network: trained in place.
@@ -86,7 +90,7 @@ class Training:
         self.recipe, self.seed = recipe, seed
         self.step = 0
         self.seconds = 0.0
-        """Processor seconds spent in steps by the calling thread."""
+        """Processor seconds spent in steps by the calling thread, the only one in a study."""
         self.divergence = math.nan
         """Mean over the last batch, before its step."""
         self.diverged = False
@@ -126,8 +130,8 @@ class Training:
         return self.inputs[chosen], self.targets[chosen]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a checkpoint needs to go on with the same numbers."""
-        return {
+        """Return a copy of all that a checkpoint needs to go on with the same numbers."""
+        state = {
             "step": self.step,
             "seconds": self.seconds,
             "divergence": self.divergence,
@@ -135,6 +139,7 @@ class Training:
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a checkpoint of a training with the same arguments."""

@@ -1,0 +1,77 @@
+import pytest
+import torch
+from torch import nn
+
+from penchant.errors import PenchantError
+from penchant.nn import CoordinateNet
+from penchant.training import Optimizer, hidden_matrices
+
+
+def network(activation: str = "sine", depth: int = 3) -> CoordinateNet:
+    return CoordinateNet(2, 3, width=8, depth=depth, activation=activation)
+
+
+def groups(optimizer: Optimizer) -> dict[str, list[nn.Parameter]]:
+    return {
+        type(part).__name__: [p for group in part.param_groups for p in group["params"]]
+        for part in optimizer.parts
+    }
+
+
+def same(found: list[nn.Parameter], wanted: list[nn.Parameter]) -> bool:
+    return {id(p) for p in found} == {id(p) for p in wanted} and len(found) == len(wanted)
+
+
+def test_muon_takes_the_hidden_matrices_and_adam_the_rest() -> None:
+    net = network()
+    found = groups(Optimizer(net, "muon", 1e-3))
+    hidden = [net.layers[1].weight, net.layers[2].weight]
+    assert same(hidden_matrices(net), hidden)
+    assert same(found["Muon"], hidden)
+    assert same(found["Adam"], [p for p in net.parameters() if all(p is not h for h in hidden)])
+
+
+def test_convolutions_and_frozen_matrices_are_no_hidden_matrices() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Linear(4, 4), nn.Linear(4, 5), nn.Linear(5, 1))
+    assert same(hidden_matrices(net), [net[2].weight])
+    net[2].weight.requires_grad_(False)
+    assert hidden_matrices(net) == []
+    assert all(p is not net[2].weight for p in groups(Optimizer(net, "muon", 1e-3))["Adam"])
+
+
+@pytest.mark.parametrize(
+    ("net", "name"), [(network(), "adam"), (network("wire"), "muon"), (network(depth=1), "muon")]
+)
+def test_adam_takes_all_where_muon_has_nothing(net: CoordinateNet, name: str) -> None:
+    assert same(groups(Optimizer(net, name, 1e-3))["Adam"], list(net.parameters()))
+    assert "Muon" not in groups(Optimizer(net, name, 1e-3))
+
+
+@pytest.mark.parametrize("name", ["muon", "adam"])
+@pytest.mark.parametrize("activation", ["sine", "wire"])
+def test_a_step_is_as_long_as_the_rate_that_remains(activation: str, name: str) -> None:
+    # Adam's first step is the rate for each number; Muon's is scaled to a like root mean square.
+    lengths = []
+    for remaining in (1.0, 0.25):
+        net = network(activation)
+        before = [p.detach().clone() for p in net.parameters()]
+        optimizer = Optimizer(net, name, 1e-3)
+        draws = torch.Generator().manual_seed(0)
+        for p in net.parameters():
+            p.grad = torch.randn(p.shape, generator=draws, dtype=p.dtype)
+        optimizer.step(remaining)
+        lengths.append(
+            torch.stack(
+                [
+                    (p - q).abs().square().mean().sqrt()
+                    for p, q in zip(net.parameters(), before, strict=True)
+                ]
+            )
+        )
+    torch.testing.assert_close(lengths[1], lengths[0] / 4, rtol=1e-2, atol=0)
+    assert (lengths[0] > 1e-4).all() and (lengths[0] < 2e-3).all()
+
+
+def test_an_unknown_optimizer_is_named() -> None:
+    with pytest.raises(PenchantError, match=r"optimizer='mun' is unknown: did you mean 'muon'\?"):
+        Optimizer(network(), "mun", 1e-3)
