@@ -10,6 +10,7 @@ from penchant.cli._output import check_folder
 from penchant.cli._plan import description, summary
 from penchant.cli._screen import Screen
 from penchant.cli._table import closing
+from penchant.cli._tally import Tally
 from penchant.errors import PenchantError
 from penchant.study import PLAN, REPORT, RESULTS, Study
 
@@ -44,10 +45,11 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     for task in study.tasks:
         for notice in task.notices:
             screen.say(f"{task.name}: {notice}")
-    for warning in study.warnings:
+    for warning in study.warnings if left else ():  # else they are said with the results
         screen.say(f"warning: {warning}", style="yellow")
+    tally = Tally(study.jobs, left, seconds, workers)
     try:
-        with watch(study, left, seconds, workers) as view:
+        with watch(tally, study.metric.unit) as view:
             results = study.run(jobs=workers, on_event=view, fresh=fresh)
             from penchant.report import report
 
@@ -55,7 +57,7 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     except KeyboardInterrupt:
         option = [] if jobs is None else ["--jobs", str(jobs)]
         raise Interrupted(
-            f"interrupted; {view.tally.kept()} are kept. To go on: {_again(folder, *option)}"
+            f"interrupted; {tally.kept()} are kept. To go on: {_again(folder, *option)}"
         ) from None
     closing(results, screen)
     screen.print()

@@ -3,14 +3,14 @@
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penchant.cli._screen import Screen
 from penchant.cli._tally import Tally
 from penchant.cli._words import counted, duration
-from penchant.study import Event, Finished, Job, Study
+from penchant.study import Event, Finished, Job
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -22,28 +22,23 @@ BETWEEN_LINES = 2.0
 
 
 @contextmanager
-def watch(
-    study: Study, left: Sequence[Job], estimate: float, workers: int
-) -> Iterator["Lines | Bars"]:
+def watch(tally: Tally, unit: str) -> Iterator["Lines | Bars"]:
     """Show a study's progress while the block lasts.
 
     Args:
-        study: the study.
-        left: what of it is still to be done.
-        estimate: seconds for that.
-        workers: processes.
+        tally: of the study; kept up to date here.
+        unit: of its metric.
 
     Yields:
-        A listener for the study's events; it has a `tally`.
+        A listener for the study's events.
     """
-    tally = Tally(study.jobs, left, estimate, workers)
     screen = Screen(stderr=True)
-    if not screen.is_interactive or not left:
-        yield Lines(tally, study.metric.unit)
+    if not screen.is_interactive or not tally.left:
+        yield Lines(tally, unit)
         return
     from rich.live import Live
 
-    bars = Bars(tally, study.metric.unit, screen)
+    bars = Bars(tally, unit, screen)
     with Live(get_renderable=bars.render, console=screen, refresh_per_second=4, transient=True):
         yield bars
 

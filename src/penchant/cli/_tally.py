@@ -18,6 +18,7 @@ class Tally:
         workers: processes that share the work.
 
     Attributes:
+        left: what was still to be done at the start.
         total: jobs by phase (True for pilots) and design.
         done: finished ones likewise.
     """
@@ -27,6 +28,7 @@ class Tally:
     ) -> None:
         self.total = Counter((job.validation, job.design) for job in jobs)
         self.done = self.total - Counter((job.validation, job.design) for job in left)
+        self.left = left
         self.started = time.monotonic()
         self.workers, self._estimate = workers, estimate
         self._steps_left: Counter[tuple[bool, str]] = Counter()

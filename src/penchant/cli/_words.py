@@ -6,7 +6,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> duration(0.42), duration(42.3), duration(200), duration(7300)
-        ('0.4 s', '42 s', '3 min 20 s', '2 h 2 min')
+        ('0.4 s', '42 s', '3 min 20 s', '2 h 1 min')
     """
     if seconds < 9.95:
         return f"{seconds:.1f} s"
