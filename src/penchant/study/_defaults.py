@@ -4,8 +4,15 @@ Chosen once by held-out PSNR on scikit-image's photographs at 128 pixels, never 
 a published comparison uses (docs/LOG.md has the search).
 """
 
-SCALES: dict[str, float] = {"sine": 15, "gaussian": 8, "finer": 10}
-"""Scales that differ from the member's own default, by activation.
+NUMBERS: dict[str, dict[str, float]] = {
+    "sine": {"scale": 15},
+    "gaussian": {"scale": 8},
+    "finer": {"scale": 10},
+    "wire": {"scale": 5, "omega": 10},
+    "laplacian": {"scale": 8},
+    "quadratic": {"scale": 8},
+}
+"""Numbers that differ from the member's own defaults, by activation.
 
 The papers' scales (30 for a sine) represent the seen samples better and fill in worse.
 """
@@ -17,8 +24,17 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
         "gaussian": 0.008,
         "sine": 0.006,
         "finer": 0.006,
-        "default": 0.008,
+        "wire": 0.004,
+        "default": 0.016,
     },
-    "adam": {"default": 0.003},
+    "adam": {
+        "relu": 0.016,
+        "gelu": 0.03,
+        "gaussian": 0.008,
+        "sine": 0.004,
+        "finer": 0.004,
+        "wire": 0.004,
+        "default": 0.012,
+    },
 }
 """By optimiser, then by activation; the best rate is nearly proportional to 1/scale."""

@@ -22,7 +22,7 @@ from penchant.nn import activation as make_activation
 from penchant.nn import encoding as make_encoding
 from penchant.randomness import generator
 from penchant.study import _own
-from penchant.study._defaults import LEARNING_RATES, SCALES
+from penchant.study._defaults import LEARNING_RATES, NUMBERS
 from penchant.training import OptimizerName
 
 Positive = Field(default=None, gt=0, allow_inf_nan=False)
@@ -121,7 +121,8 @@ class CoordinateDesign(BaseModel):
     def resolved(self) -> Self:
         """Return the design with every number filled in, but for the width."""
         name = self.activation
-        start = self.replaced(scale=SCALES.get(name)) if self.scale is None else self
+        tuned = {n: v for n, v in NUMBERS.get(name, {}).items() if getattr(self, n) is None}
+        start = self.replaced(**tuned)
         member, code = start.make_activation(), start.make_encoding(2, 0)
         rate = LEARNING_RATES[self.optimizer].get(name, LEARNING_RATES[self.optimizer]["default"])
         filled: dict[str, Any] = {n: getattr(member, n) for n in start._activation_numbers()}
