@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from penchant.divergences import Divergence
 from penchant.nn import CoordinateNet
+from penchant.training._threads import one_thread
 
 BLOCK = 1024
 """Samples in a block: at width 128 to 256 a layer's buffers fit a core's second-level cache."""
@@ -91,11 +92,12 @@ class CoordinateGradient(Gradient):
             count = len(self.lanes)
             parts = (inputs.tensor_split(count), targets.tensor_split(count), [len(inputs)] * count)
             total = sum(self._threads.map(_Lane.run, self.lanes, *parts))
-        for index, parameter in enumerate(self.parameters):
-            assert parameter.grad is not None
-            parameter.grad.copy_(self.lanes[0].gradients[index])
-            for lane in self.lanes[1:]:
-                parameter.grad.add_(lane.gradients[index])
+        with one_thread():
+            for index, parameter in enumerate(self.parameters):
+                assert parameter.grad is not None
+                parameter.grad.copy_(self.lanes[0].gradients[index])
+                for lane in self.lanes[1:]:
+                    parameter.grad.add_(lane.gradients[index])
         return total
 
     @cached_property

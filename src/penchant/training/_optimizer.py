@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from penchant.errors import PenchantError, nearest
+from penchant.training._threads import one_thread
 
 OptimizerName = Literal["muon", "adam"]
 
@@ -52,10 +53,11 @@ class Optimizer:
 
     def step(self, remaining: float) -> None:
         """Take a step at `remaining` (1 at the start, towards 0 at the end) of the rate."""
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = self.learning_rate * remaining
-            part.step()
+        with one_thread():  # a step is short: a hundredth of the gradient's work
+            for part in self.parts:
+                for group in part.param_groups:
+                    group["lr"] = self.learning_rate * remaining
+                part.step()
 
     def state_dict(self) -> list[dict[str, object]]:
         """Return what a checkpoint needs."""
