@@ -29,7 +29,7 @@ from penchant.study._results import Pilot, Reconstruction, Results, Run
 from penchant.study._store import MEMORY, Store
 from penchant.study._tuning import best, candidates
 from penchant.study._verdicts import verdicts
-from penchant.study._warnings import grid_warnings, plan_warnings, run_warnings
+from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import (
     HeldOut,
@@ -176,13 +176,12 @@ class Study:
         return self._warnings(self.designs)
 
     def _warnings(self, signals: Sequence[Mapping[str, Design]]) -> tuple[str, ...]:
-        several = len(self.tasks) > 1
         found = [
-            f"{task.name}: {warning}" if several else warning
+            (task.name, warning)
             for task, designs in zip(self.tasks, signals, strict=True)
             for warning in plan_warnings(self.plan, designs, task)
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(once(found, [task.name for task in self.tasks]))
 
     def missing(self, store: Store) -> list[Job]:
         """List what a store lacks: pilots first; runs that wait for pilots are as yet untuned."""
@@ -293,16 +292,10 @@ class Study:
             warnings=(
                 *self._warnings(self._chosen(store)),
                 *run_warnings(runs),
-                *self._grid_warnings(runs),
+                *grid_warnings(runs, self.tasks, self.metric.name),
             ),
             method=self._method(store),
         )
-
-    def _grid_warnings(self, runs: Sequence[Run]) -> Iterator[str]:
-        for task in self.tasks:
-            mine = [run for run in runs if run.signal == task.name]
-            for text in grid_warnings(mine, task, self.metric.name):
-                yield text if len(self.tasks) == 1 else f"{task.name}: {text}"
 
     def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):

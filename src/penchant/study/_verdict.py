@@ -187,8 +187,9 @@ def judge(
     without spread, 0 if d̄ is 0, and nan for one pair, whose interval is infinite.
 
     The flag is set where the sign-flip test at α/m and the 1 − α/m interval disagree on whether
-    there is a difference, where so few pairs cannot reach α/m (the smallest p is 2/2ⁿ), where
-    all differences are equal and where runs diverged.
+    there is a difference, where all differences are equal and where runs diverged. With few
+    pairs p cannot fall to α/m (its smallest value is 2/2ⁿ); all pairs on one side is then no
+    disagreement with an interval that excludes 0.
 
     Args:
         differences: design − baseline, one a pair, in the metric's unit.

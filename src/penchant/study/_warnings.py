@@ -107,34 +107,68 @@ def run_warnings(runs: Sequence[Run]) -> list[str]:
     return found
 
 
-def grid_warnings(runs: Sequence[Run], task: Task, metric: str) -> list[str]:
+def grid_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) -> list[str]:
     """Say which designs a plain grid of equal size beats on the seeds that were looked at.
 
     Args:
-        runs: the finished runs of this task.
-        task: the signal; only pictures have a grid.
+        runs: the finished runs.
+        tasks: the signals; only pictures have a grid.
         metric: what is compared, in decibels.
 
     Returns:
         One sentence, or none.
     """
-    if not (isinstance(task, PictureTask) and metric.startswith("psnr")):
+    if not metric.startswith("psnr"):
         return []
+    gaps: dict[str, list[float]] = {}
+    for task in tasks:
+        if isinstance(task, PictureTask):
+            mine = [run for run in runs if run.signal == task.name]
+            for label, gap in _grid_gaps(mine, task, metric).items():
+                gaps.setdefault(label, []).append(gap)
+    beaten = []
+    for label, found in gaps.items():
+        lost = [gap for gap in found if gap > 0]
+        if lost:
+            where = f" on {len(lost)} of {len(found)} signals" if len(found) > 1 else ""
+            beaten.append(f"{label}{where} by {fmean(lost):.1f} dB")
+    if not beaten:
+        return []
+    return [
+        "A plain grid of equal size with linear interpolation, fitted in closed form, does better "
+        f"than {', '.join(beaten)}."
+    ]
+
+
+def _grid_gaps(runs: Sequence[Run], task: PictureTask, metric: str) -> dict[str, float]:
     seeds = sorted({run.seed for run in runs})[:GRID_SEEDS]
     splits = [task.split(seed) for seed in seeds]
     scores: dict[int, float] = {}
-    beaten = []
+    gaps = {}
     for label in dict.fromkeys(run.design for run in runs):
         mine = [run for run in runs if run.design == label and run.seed in seeds]
         size = mine[0].parameters
         if size not in scores:
             scores[size] = fmean(split.grid_score(size).metrics[metric] for split in splits)
-        gap = scores[size] - fmean(run.metrics[metric] for run in mine)
-        if gap > 0:
-            beaten.append(f"{label} by {gap:.1f} dB")
-    if not beaten:
-        return []
+        gaps[label] = scores[size] - fmean(run.metrics[metric] for run in mine)
+    return gaps
+
+
+def once(found: Sequence[tuple[str, str]], signals: Sequence[str]) -> list[str]:
+    """Say a warning once, with the signals that it holds for where these are not all.
+
+    Args:
+        found: pairs of a signal's name and a warning.
+        signals: the names of all signals.
+
+    Example:
+        >>> once([("a", "Small."), ("b", "Small."), ("b", "Dark.")], ["a", "b"])
+        ['Small.', 'b: Dark.']
+    """
+    where: dict[str, list[str]] = {}
+    for signal, text in found:
+        where.setdefault(text, []).append(signal)
     return [
-        f"A plain grid of equal size with linear interpolation, fitted in closed form, does better "
-        f"on {metric} than {', '.join(beaten)}."
+        text if set(names) == set(signals) else f"{', '.join(dict.fromkeys(names))}: {text}"
+        for text, names in where.items()
     ]
