@@ -1,6 +1,5 @@
 """The squared Euclidean distance, with the half that makes its derivative clean."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
