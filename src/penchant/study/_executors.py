@@ -1,14 +1,15 @@
 """Who performs the jobs: this process, or a pool of processes with one thread each.
 
 An executor turns jobs and tasks into events. A pool's workers talk to the parent over a pipe
-each, and wait for work there; when the parent dies, however suddenly, the pipe breaks and they
-leave. There are no locks, no threads and no shared state.
+each, and wait for work there; when the parent dies, however suddenly, they leave at once. There
+are no locks and no shared state.
 """
 
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -115,6 +116,7 @@ def _receive(connection: _Connection) -> Event:
 def _work(connection: _Connection, tasks: Sequence[Task]) -> None:
     # Ctrl-C reaches the whole group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         while True:
             job = connection.recv()
@@ -131,6 +133,14 @@ def _work(connection: _Connection, tasks: Sequence[Task]) -> None:
                 connection.send(WorkerError("".join(traceback.format_exception(error))))
     except (BrokenPipeError, EOFError, ConnectionResetError):
         sys.exit(0)
+
+
+def _leave_with_parent() -> None:
+    # A broken pipe is noticed at the next event only, which for a long run may be minutes away.
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers come here"
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 @contextmanager

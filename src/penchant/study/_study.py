@@ -15,35 +15,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from penchant.errors import PenchantError, nearest
+from penchant.errors import PenchantError
 from penchant.study import _folder
 from penchant.study._design import Design
 from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Event, Finished, Job
 from penchant.study._model_file import network_from
-from penchant.study._plan import BUILT_IN, PILOT_SEED, Plan, read_toml
+from penchant.study._plan import PILOT_SEED, Plan, read_toml
 from penchant.study._results import Pilot, Reconstruction, Results, Run
+from penchant.study._signals import Signal, chosen_metric, load_signals
 from penchant.study._store import MEMORY, Store
 from penchant.study._tuning import best, candidates
 from penchant.study._verdicts import verdicts
 from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import (
-    HeldOut,
-    Metric,
-    Picture,
     PictureTask,
     Task,
-    builtin_picture,
-    find_pictures,
-    load_picture,
 )
 from penchant.version import __version__
 
-Signal = str | Path | Picture | np.ndarray | Task
 Listener = Callable[[Event], None]
 
 
@@ -74,8 +66,8 @@ class Study:
     ) -> None:
         self.plan = Plan.of(words)
         self.folder = None if out is None else Path(out)
-        self.paths, self.tasks = _tasks(_listed(signals), self.plan)
-        self.metric = _metric(self.plan, self.tasks)
+        self.paths, self.tasks = load_signals(signals, self.plan)
+        self.metric = chosen_metric(self.plan, self.tasks)
         self.designs = self._with_widths()
 
     @classmethod
@@ -383,48 +375,6 @@ def _executor(jobs: int, tasks: Sequence[Task]) -> Iterator[Executor]:
         return
     with closing(Pool(jobs, tasks)) as pool:
         yield pool
-
-
-def _listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
-    return [signals] if isinstance(signals, Signal) else list(signals)
-
-
-def _tasks(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task, ...]]:
-    """Load the signals; return their paths (none unless each has one) and the tasks."""
-    paths: list[str] = []
-    tasks: list[Task] = []
-    pattern = HeldOut.parse(plan.held_out)
-    for signal in signals:
-        if isinstance(signal, Task):
-            tasks.append(signal)
-        elif isinstance(signal, Picture):
-            tasks.append(PictureTask(signal, pattern))
-        elif isinstance(signal, np.ndarray):
-            values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
-            tasks.append(PictureTask(Picture(f"array {len(tasks) + 1}", values), pattern))
-        elif str(signal) == BUILT_IN:
-            paths.append(BUILT_IN)
-            tasks.append(PictureTask(builtin_picture(plan.size), pattern))
-        else:
-            for path in find_pictures([Path(signal)]):
-                paths.append(str(path))
-                tasks.append(PictureTask(load_picture(path, plan.size), pattern))
-    if not tasks:
-        raise PenchantError("Study: no signal is given; at least one is needed")
-    names = [task.name for task in tasks]
-    for name in names:
-        if names.count(name) > 1:
-            raise PenchantError(f"two signals are called {name!r}; rename one of them")
-    return (paths if len(paths) == len(tasks) else []), tuple(tasks)
-
-
-def _metric(plan: Plan, tasks: Sequence[Task]) -> Metric:
-    """Return the metric of the verdicts, with the plan's margin."""
-    known = {metric.name: metric for metric in tasks[0].metrics}
-    name = plan.metric or tasks[0].metrics[0].name
-    if name not in known:
-        raise PenchantError(f"metric={name!r} is unknown: {nearest(name, list(known))}")
-    return known[name] if plan.margin is None else replace(known[name], margin=plan.margin)
 
 
 def _pilot_metric(name: str) -> str:

@@ -9,7 +9,7 @@ deviations, over arrays, so that simulations prove the same lines that judge a s
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,18 +19,13 @@ from scipy.special import stdtrit
 from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.study._results import Verdict, VerdictWord
+from penchant.study._sentence import FEWEST, MOST, UnitOfN, counted, percent, sentence
 from penchant.tasks import Metric
 
-FEWEST = 6
-"""Pairs below which there is no verdict, only a description."""
-MOST = 10_000
-"""Pairs beyond which it is not worth saying how many would decide."""
 EXACT = 20
 """Pairs up to which all sign flips are counted."""
 FLIPS = 100_000
 """Random sign flips beyond that."""
-
-UnitOfN = Literal["seeds", "signals"]
 
 
 def half_width(
@@ -249,7 +244,7 @@ def judge(
         flag=_flag(values, p, alpha / comparisons, diverged, unit_of_n),
         needed=needed,
     )
-    return replace(verdict, sentence=_sentence(verdict, metric, margin, miss, unit_of_n))
+    return replace(verdict, sentence=sentence(verdict, metric, margin, miss, unit_of_n))
 
 
 def _check(
@@ -311,7 +306,7 @@ def _flag(
         remarks.append(_disagreement(values, p, miss, unit_of_n))
     if values.size > 1 and np.ptp(values) == 0:
         remarks.append(
-            f"All {_count(values.size, unit_of_n)} gave the same difference, so nothing is known "
+            f"All {counted(values.size, unit_of_n)} gave the same difference, so nothing is known "
             "of its spread."
         )
     if diverged:
@@ -337,83 +332,5 @@ def _disagreement(
     side = "excludes" if excludes_zero else "includes"
     return (
         f"The sign-flip test disagrees: its p is {p:.2g} where {miss:.2g} is asked, while the "
-        f"{_percent(miss)} interval {side} 0."
+        f"{percent(miss)} interval {side} 0."
     )
-
-
-def _sentence(
-    verdict: Verdict, metric: Metric, margin: float, miss: float, unit_of_n: UnitOfN
-) -> str:
-    """Say the verdict in words.
-
-    Numbers have the sign of the statement (better by 2, worse by 2), not that of design − baseline.
-    """
-    sign = 1 if metric.higher_is_better else -1
-    gain = sign * verdict.mean_difference
-    low, high = sorted(sign * end for end in verdict.interval)
-    size, *ends = _numbers((high - low) / 2, abs(gain), abs(low), abs(high))
-    if verdict.n == 1:
-        evidence = _count(1, unit_of_n)
-    elif low == high:
-        evidence = f"the same in all {_count(verdict.n, unit_of_n)}"
-    else:
-        span = f"{ends[0]} worse to {ends[1]} better"
-        if low > 0 or high < 0:
-            span = " to ".join(ends if low > 0 else reversed(ends))
-        evidence = f"{_percent(miss)} interval {span}, {_count(verdict.n, unit_of_n)}"
-
-    claim = f"{verdict.design} is {verdict.verdict}"
-    amount = f"{size} {verdict.unit}".rstrip()
-    if verdict.verdict in ("better", "worse"):
-        return f"{claim} than {verdict.baseline} by {amount} ({evidence})."
-    finding = f"{amount} {'better' if gain > 0 else 'worse'}" if gain else "no difference"
-    finding += f" ({evidence})" if verdict.n == 1 else f" on average ({evidence})"
-    if verdict.verdict == "equivalent":
-        matters = f"{margin:g} {verdict.unit}".rstrip()
-        real = f"a real difference, smaller than matters ({matters})"
-        size_of_it = real if low > 0 or high < 0 else f"within the margin of {matters}"
-        return f"{claim} to {verdict.baseline}: {finding}, {size_of_it}."
-    against = f"{verdict.design} against {verdict.baseline}"
-    if verdict.verdict == "descriptive":
-        least = _count(FEWEST, unit_of_n)
-        return f"{against}: {finding}; descriptive only, as a verdict takes at least {least}."
-    decision = f"it would take more than {MOST:,} {unit_of_n} to decide"
-    if verdict.needed is not None:
-        decision = f"about {verdict.needed:,} {unit_of_n} would decide"
-    return f"{against} is inconclusive: {finding}; {decision}."
-
-
-def _count(n: int, unit_of_n: UnitOfN) -> str:
-    """A number of seeds or signals, in words."""
-    return f"1 {unit_of_n.removesuffix('s')}" if n == 1 else f"{n:,} {unit_of_n}"
-
-
-def _percent(miss: float) -> str:
-    """The confidence of an interval: one decimal, or as many as keep it below 100 %."""
-    decimals = max(1, -math.floor(math.log10(100 * miss)))
-    return f"{round(100 * (1 - miss), decimals):.10g} %"
-
-
-def _numbers(half: float, *numbers: float) -> list[str]:
-    """Write sizes with the decimals that an interval's half width deserves: two of its digits.
-
-    Up to three more are shown where a number would read as 0 and is not. Without a half width the
-    largest number gets three digits.
-    """
-    largest = max(number for number in numbers if math.isfinite(number))
-    if largest == 0:
-        return ["0" for _ in numbers]
-    known = math.isfinite(half) and half > 0
-    decimals = max(0, 1 - _exponent(half) if known else 2 - _exponent(largest))
-    for _ in range(3):
-        if all(round(number, decimals) for number in numbers if number):
-            break
-        decimals += 1
-    if decimals > 6 or largest >= 1e7:
-        return [f"{number:.4g}" for number in numbers]
-    return [f"{number:,.{decimals}f}" for number in numbers]
-
-
-def _exponent(number: float) -> int:
-    """The power of ten of a number's first digit."""
-    return math.floor(math.log10(number))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from penchant.study._results import Run, Verdict
-from penchant.study._verdict import UnitOfN, judge
+from penchant.study._sentence import UnitOfN
+from penchant.study._verdict import judge
 from penchant.tasks import Metric
 
 
