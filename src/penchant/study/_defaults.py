@@ -11,6 +11,8 @@ NUMBERS: dict[str, dict[str, float]] = {
     "wire": {"scale": 5, "omega": 10},
     "laplacian": {"scale": 8},
     "quadratic": {"scale": 8},
+    "multiquadratic": {"scale": 16},
+    "sinc": {"scale": 20},
 }
 """Numbers that differ from the member's own defaults, by activation.
 
@@ -21,9 +23,19 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
     "muon": {
         "relu": 0.04,
         "gelu": 0.05,
+        "silu": 0.05,
+        "elu": 0.05,
+        "squared_relu": 0.03,
+        "tanh": 0.06,
+        "sigmoid": 0.06,
+        "softplus": 0.06,
         "gaussian": 0.008,
+        "laplacian": 0.01,
+        "quadratic": 0.016,
+        "multiquadratic": 0.008,
         "sine": 0.006,
         "finer": 0.006,
+        "sinc": 0.016,
         "wire": 0.004,
         "default": 0.016,
     },
