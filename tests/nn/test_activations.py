@@ -391,7 +391,11 @@ class Cube(Activation):
         return 3 * self.scale**3 * z**2
 
 
-@pytest.mark.parametrize("own", [Snake, Snake(), bent, torch.atan, nn.Softsign()], ids=str)
+@pytest.mark.parametrize(
+    "own",
+    [Snake, Snake(), bent, torch.atan, nn.Softsign()],
+    ids=["class", "instance", "function", "builtin", "module"],
+)
 def test_ones_own_is_wrapped(own: object) -> None:
     phi = activation(own, scale=1.5)
     assert isinstance(phi, Own) and not phi.closed_form and phi.scale == 1.5
