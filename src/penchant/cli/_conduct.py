@@ -26,7 +26,7 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     """
     folder = study.folder
     assert folder is not None, "the command line's studies have a folder"
-    workers = len(os.sched_getaffinity(0)) if jobs is None else jobs
+    workers = _cores() if jobs is None else jobs
     if workers < 1:
         raise PenchantError(f"jobs={workers}: at least 1 process is needed")
     if not dry_run:
@@ -68,6 +68,11 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
         ("again", _again(folder, "--out", str(elsewhere))),
     ):
         screen.print(f"{name:<8}{value}", soft_wrap=True)  # unbroken, to be copied
+
+
+def _cores() -> int:
+    # macOS has no affinity to ask for.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _again(folder: Path, *options: str) -> str:
