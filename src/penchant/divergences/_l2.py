@@ -11,6 +11,7 @@ class L2(nn.Module):
               \frac{\partial \mathrm{Div}}{\partial y_i} = \frac{y_i - d_i}{n}
 
     Example:
+        >>> import torch
         >>> L2()(torch.tensor([[1.5]]), torch.tensor([[1.0]]))
         tensor(0.1250)
     """
