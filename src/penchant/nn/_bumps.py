@@ -9,6 +9,7 @@ from torch import Tensor
 
 from penchant.nn._activation import Activation
 from penchant.nn._checks import positive
+from penchant.nn._trigonometry import cosine_, sine_
 
 BEYOND_PERIODICITY = "Ramasinghe & Lucey, Beyond periodicity, 2022"
 
@@ -274,8 +275,10 @@ class Sinc(Activation):
     ) -> None:
         """Write both into buffers; z is overwritten. Its series and masks are allocated."""
         z.mul_(self.scale)
-        torch.sin(z, out=value).div_(z)
-        torch.cos(z, out=derivative).sub_(value).div_(z)
+        sine_(z, value)
+        value.div_(z)
+        cosine_(z, derivative)
+        derivative.sub_(value).div_(z)
         torch.where(z.abs() < NEAR, _series(z), derivative, out=derivative).mul_(self.scale)
         value.masked_fill_(z == 0, 1)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError
 from penchant.nn._activation import HEAD_SPREAD, Activation, uniform_
 from penchant.nn._checks import positive
+from penchant.nn._trigonometry import cosine_, sine_
 
 
 class Sine(Activation):
@@ -65,8 +66,9 @@ class Sine(Activation):
     ) -> None:
         """Write both into buffers; z is overwritten."""
         z.mul_(self.scale)
-        torch.sin(z, out=value)
-        torch.cos(z, out=derivative).mul_(self.scale)
+        sine_(z, value)
+        cosine_(z, derivative)
+        derivative.mul_(self.scale)
 
     def initialise_first_(
         self,
@@ -150,8 +152,9 @@ class FINER(Sine):
         """Write both into buffers; z is overwritten."""
         torch.abs(z, out=derivative)
         z.addcmul_(z, derivative).mul_(self.scale)
-        torch.sin(z, out=value)
-        derivative.mul_(2 * self.scale).add_(self.scale).mul_(z.cos_())
+        sine_(z, value)
+        cosine_(z, z)
+        derivative.mul_(2 * self.scale).add_(self.scale).mul_(z)
 
     def initialise_first_(
         self,

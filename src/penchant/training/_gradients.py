@@ -158,7 +158,11 @@ class _Lane:
 
     def _accumulate(self, layer: int, gradient: Tensor, below: Tensor) -> None:
         weight, bias = self.gradients[2 * layer : 2 * layer + 2]
-        weight.addmm_(gradient.t(), below)
+        if below.shape[1] < gradient.shape[1]:
+            # The same product the other way round: for two coordinates it is several times faster.
+            weight.add_(torch.mm(below.t(), gradient).t())
+        else:
+            weight.addmm_(gradient.t(), below)
         bias.add_(gradient.sum(0))
 
     def _buffer(self, half: int, rows: int, columns: int) -> Tensor:
