@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Study:
             for task in self.tasks
         )
 
-    @property
+    @cached_property
     def pilot_jobs(self) -> list[Job]:
         """The pilots: for each signal and design, its candidates in order."""
         return [
