@@ -3,11 +3,9 @@
 import time
 from collections.abc import Sequence
 
-import torch
-
 from penchant.study._jobs import LOOKS, Job
 from penchant.tasks import Task
-from penchant.training import Training
+from penchant.training import one_thread
 
 STEPS = 3
 START = 4.0
@@ -25,32 +23,25 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     Returns:
         Seconds; other work on the machine makes it an underestimate.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        cost: dict[tuple[object, ...], float] = {}
-        total = 0.0
+    cost: dict[tuple[object, ...], float] = {}
+    total = 0.0
+    with one_thread():
         for job in jobs:
             task = tasks[job.task]
             alike = (job.design, job.settings.width, task.seen_values(), task.outputs)
             if alike not in cost:
                 cost[alike] = _seconds(job, task)
             total += cost[alike]
-    finally:
-        torch.set_num_threads(threads)
     return total / workers + (START if workers > 1 else 0)
 
 
 def _seconds(job: Job, task: Task) -> float:
     split = task.split(job.seed)
-    network = job.settings.build(task.inputs, task.outputs, job.seed)
-    training = Training(
-        network, task.divergence, split.inputs, split.targets, job.recipe(), job.seed
-    )
+    training = job.training(task, split)
     training.advance(1)  # the first step makes the buffers
     started = time.perf_counter()
     training.advance(STEPS)
     steps = (time.perf_counter() - started) / max(1, training.step - 1)
     started = time.perf_counter()
-    split.score(network)
+    split.score(training.network)
     return steps * job.steps + (time.perf_counter() - started) * LOOKS

@@ -17,7 +17,7 @@ from penchant.nn import count_parameters
 from penchant.study._design import Design
 from penchant.study._results import Moment, Run, Status
 from penchant.tasks import Score, Split, Task, evaluate
-from penchant.training import Recipe, Training
+from penchant.training import Recipe, Training, one_thread
 
 NUMERICS = 1
 """Raised whenever the same job would give other numbers."""
@@ -55,10 +55,18 @@ class Job:
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
-    def recipe(self) -> Recipe:
-        """Return how the network learns."""
-        assert self.settings.learning_rate is not None, "a job's design is resolved"
-        return Recipe(self.steps, self.settings.optimizer, self.settings.learning_rate, self.batch)
+    def training(self, task: Task, split: Split) -> Training:
+        """Build the network, and what will train it on a split of the job's task."""
+        rate = self.settings.learning_rate
+        assert rate is not None, "a job's design is resolved"
+        return Training(
+            self.settings.build(task.inputs, task.outputs, self.seed),
+            task.divergence,
+            split.inputs,
+            split.targets,
+            Recipe(self.steps, self.settings.optimizer, rate, self.batch),
+            self.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -92,20 +100,14 @@ def perform(job: Job, task: Task) -> Iterator[Event]:
     Yields:
         Looks while it trains, then the record.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         yield from _perform(job, task)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _perform(job: Job, task: Task) -> Iterator[Event]:
     split = task.split(job.seed, validation=job.validation)
-    network = job.settings.build(task.inputs, task.outputs, job.seed)
-    training = Training(
-        network, task.divergence, split.inputs, split.targets, job.recipe(), job.seed
-    )
+    training = job.training(task, split)
+    network = training.network
     curve: list[Moment] = []
     for step in look_steps(job.steps):
         training.advance(step - training.step)

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,12 @@ class Study:
             raise PenchantError(f"jobs={jobs}: at least 1 process is needed")
         with self._opened(fresh) as store, _executor(jobs, self.tasks) as executor:
             self._perform(self.pilot_jobs, store, executor, on_event)
-            self._perform(self.run_jobs(store), store, executor, on_event)
+            planned = self.run_jobs(store)
+            self._perform(planned, store, executor, on_event)
             store.set_fact("finished", store.fact("finished") or _now())
             results = self._results(store)
             if self.folder is not None:
-                _folder.export(self.folder, results, self._network_files(store))
+                _folder.export(self.folder, results, self._network_files(planned, store))
         return results
 
     def results(self) -> Results:
@@ -190,16 +192,15 @@ class Study:
 
     def run_jobs(self, store: Store) -> list[Job]:
         """Return the study's runs, with the settings that its finished pilots chose."""
-        return self._planned(self._chosen(store))
+        return self._planned(self._chosen(self._pilots(store)))
 
-    def _chosen(self, store: Store) -> list[dict[str, Design]]:
+    def _chosen(self, pilots: Sequence["_Pilot"]) -> list[dict[str, Design]]:
         """For each signal its designs by label, as the finished pilots chose them."""
-        chosen: list[dict[str, Design]] = []
-        for index, designs in enumerate(self.designs):
-            pilots = self._pilots(index, store)
-            picked = {p.job.design: p.job.settings for p in pilots if p.chosen}
-            chosen.append({label: picked.get(label, design) for label, design in designs.items()})
-        return chosen
+        picked = {(p.job.task, p.job.design): p.job.settings for p in pilots if p.chosen}
+        return [
+            {label: picked.get((index, label), design) for label, design in designs.items()}
+            for index, designs in enumerate(self.designs)
+        ]
 
     def _planned(self, designs: Sequence[Mapping[str, Design]]) -> list[Job]:
         # Seeds outermost: an early look at an unfinished study sees whole pairs.
@@ -245,24 +246,24 @@ class Study:
             if on_event is not None:
                 on_event(event)
 
-    def _pilots(self, index: int, store: Store) -> list["_Pilot"]:
+    def _pilots(self, store: Store) -> list["_Pilot"]:
         found: list[_Pilot] = []
-        for label in self.plan.labelled():
-            jobs = [job for job in self.pilot_jobs if job.task == index and job.design == label]
+        for _, group in groupby(self.pilot_jobs, key=lambda job: (job.task, job.design)):
+            jobs = list(group)
             scores = [store.run(self._id(job)).metrics[job.metric] for job in jobs]
-            if scores:
-                winner = best(scores, self.metric.higher_is_better)
-                found += [
-                    _Pilot(job, score, place == winner)
-                    for place, (job, score) in enumerate(zip(jobs, scores, strict=True))
-                ]
+            winner = best(scores, self.metric.higher_is_better)
+            found += [
+                _Pilot(job, score, place == winner)
+                for place, (job, score) in enumerate(zip(jobs, scores, strict=True))
+            ]
         return found
 
     def _results(self, store: Store) -> Results:
-        planned = self.run_jobs(store)
+        pilots = self._pilots(store)
+        chosen = self._chosen(pilots)
+        planned = self._planned(chosen)
         runs = tuple(_named(store.run(self._id(job)), job) for job in planned)
         labels = tuple(self.plan.labelled())
-        pilots = [p for index in range(len(self.tasks)) for p in self._pilots(index, store)]
         return Results(
             folder=self.folder,
             plan={
@@ -283,7 +284,7 @@ class Study:
             verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
             reconstructions=tuple(self._reconstructions(planned, store)),
             warnings=(
-                *self._warnings(self._chosen(store)),
+                *self._warnings(chosen),
                 *run_warnings(runs),
                 *grid_warnings(runs, self.tasks, self.metric.name),
             ),
@@ -302,8 +303,10 @@ class Study:
                     picture = split.reconstruct(network)
                     yield Reconstruction(task.name, job.design, 0, picture)
 
-    def _network_files(self, store: Store) -> Iterator[tuple[str, Design, Task, bytes]]:
-        for job in self.run_jobs(store):
+    def _network_files(
+        self, jobs: Sequence[Job], store: Store
+    ) -> Iterator[tuple[str, Design, Task, bytes]]:
+        for job in jobs:
             several = f"{_folder.file_name(job.signal)}--" if len(self.tasks) > 1 else ""
             name = f"{several}{_folder.file_name(job.design)}--seed{job.seed}.safetensors"
             yield name, job.settings, self.tasks[job.task], store.network(self._id(job))
