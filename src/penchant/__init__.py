@@ -37,7 +37,7 @@ _HOMES = {
     "builtin_picture": "penchant.tasks",
     "load_picture": "penchant.tasks",
 }
-_ROOMS = ("divergences", "nn", "report", "study", "tasks", "training")
+_ROOMS = ("divergences", "nn", "probes", "report", "study", "tasks", "training")
 
 __all__ = [*_HOMES, "divergences", "nn", "__version__"]
 

@@ -1,0 +1,1 @@
+"""Measurements of any `nn.Module`. Needs torch alone."""
