@@ -1,5 +1,6 @@
 """How a network learns: gradients computed fast, optimisers, budgets. Knows nothing of pictures."""
 
+from penchant.training._descent import GradientDescent as GradientDescent
 from penchant.training._gradients import AutogradGradient as AutogradGradient
 from penchant.training._gradients import Gradient as Gradient
 from penchant.training._gradients import gradient_of as gradient_of
@@ -13,6 +14,7 @@ from penchant.training._training import Training as Training
 __all__ = [
     "AutogradGradient",
     "Gradient",
+    "GradientDescent",
     "Optimizer",
     "OptimizerName",
     "Recipe",

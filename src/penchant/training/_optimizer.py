@@ -1,4 +1,4 @@
-"""Adam, and Muon for hidden matrices with Adam for the rest.
+"""Adam; Muon for hidden matrices with Adam for the rest; plain gradient descent.
 
 Muon (Jordan, 2024) replaces a matrix's gradient by the nearest orthogonal matrix. It is defined
 for real matrices between hidden layers; first layer, head, biases, convolutions' tensors, complex
@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from penchant.errors import PenchantError, nearest
+from penchant.training._descent import GradientDescent
 from penchant.training._threads import one_thread
 
-OptimizerName = Literal["muon", "adam"]
+OptimizerName = Literal["muon", "adam", "sgd"]
 
 
 def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
@@ -48,7 +49,9 @@ class Optimizer:
                     matrices, lr=learning_rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"
                 )
             )
-        if rest:
+        if rest and name == "sgd":
+            self.parts.append(GradientDescent(rest, learning_rate))
+        elif rest:
             self.parts.append(torch.optim.Adam(rest, lr=learning_rate, betas=(0.9, 0.99)))
 
     def step(self, remaining: float) -> None:
