@@ -7,10 +7,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from penchant.report import _reading as reading
-from penchant.report import _words as words
-from penchant.report._curves import BandCurve, Curve
-from penchant.report._svg import (
+from penchant.pages import (
     ACCENT,
     FONT_SIZE,
     INK,
@@ -19,11 +16,18 @@ from penchant.report._svg import (
     SERIES,
     WIDTH,
     ZONE,
+    apart,
     figure,
+    label_ends,
     mix,
+    number,
     page_style,
+    quiet,
     svg,
 )
+from penchant.report import _reading as reading
+from penchant.report import _words as words
+from penchant.report._curves import BandCurve, Curve
 from penchant.study import Results
 
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ def differences(results: Results, designs: pd.DataFrame) -> Markup:
     axes = drawn.add_axes(
         (left / WIDTH, 34 / height, 1 - (left + 24) / WIDTH, 1 - 40 / height),
     )
-    _quiet(axes)
+    quiet(axes)
     known = reading.margin(results)
     if known:
         axes.axvspan(-known, known, color=ZONE, linewidth=0)
@@ -114,7 +118,7 @@ def curves(
     right = 18 + _LETTER * max(len(_short(line.design)) for line in shown)
     drawn = figure(height=height)
     axes = drawn.add_axes((34 / WIDTH, 36 / height, 1 - (34 + right) / WIDTH, 1 - 48 / height))
-    _quiet(axes, grid=True)
+    quiet(axes, grid=True)
     for line in lines:
         if line not in shown:
             axes.plot(line.x, line.mean, color=RULE, linewidth=1)
@@ -123,14 +127,16 @@ def curves(
     colours |= {line.design: _draw(axes, line, None) for line in shown if line.design == base}
     axes.margins(x=0)
     axes.set_xlim(left=0)
-    ends = [(line.x[-1], line.mean[-1], line.design, colours[line.design]) for line in shown]
-    _label_ends(axes, ends, height - 48)
+    ends = [
+        (line.x[-1], line.mean[-1], _short(line.design), colours[line.design]) for line in shown
+    ]
+    label_ends(axes, ends, height - 48)
     axes.set_xlabel(against, color=MUTED)
     return svg(
         drawn,
         name,
         f"{words.metric_name(metric)} of each design against {against}; at the end "
-        + ", ".join(f"{line.design} {words.number(line.mean[-1], 1)}" for line in shown)
+        + ", ".join(f"{line.design} {number(line.mean[-1], 1)}" for line in shown)
         + ".",
     )
 
@@ -159,37 +165,6 @@ def named(lines: Sequence[Curve], base: str) -> list[Curve]:
     return [line for line in lines if line in others or line.design == base]
 
 
-def _label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], height: float) -> None:
-    """Write each line's name beside its end; names that would touch move apart."""
-    low, high = axes.get_ylim()
-    gap = (high - low) * 1.25 * FONT_SIZE / height
-    order = sorted(ends, key=lambda end: end[1])
-    places = _apart([end[1] for end in order], gap, low, high)
-    for (x, y, design, colour), place in zip(order, places, strict=True):
-        axes.annotate(
-            _short(design),
-            (x, y),
-            xytext=(1.03, place),
-            textcoords=axes.get_yaxis_transform(),
-            va="center",
-            color=colour,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
-        )
-
-
-def _apart(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move ascending values as little as needed to stand at least `gap` apart in [low, high]."""
-    places = list(values)
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    ceiling = max(high, low + gap * (len(places) - 1))
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], ceiling)
-        ceiling = places[i] - gap
-    return places
-
-
 @page_style()
 def bands(curve: BandCurve, index: int, limits: tuple[float, float], last_step: float) -> Markup:
     """How much of each frequency band is still missing: one line a band, lowest to highest.
@@ -203,7 +178,7 @@ def bands(curve: BandCurve, index: int, limits: tuple[float, float], last_step: 
     width, height = 180.0, 150.0
     drawn = figure(width, height)
     axes = drawn.add_axes((40 / width, 32 / height, 1 - 72 / width, 1 - 40 / height))
-    _quiet(axes, grid=True)
+    quiet(axes, grid=True)
     axes.set_yscale("log")
     axes.set_ylim(limits)
     axes.set_xlim(0, last_step)
@@ -248,19 +223,9 @@ def _label_log_ends(
     order = sorted(ends, key=lambda end: end[1])
     gap = span * 1.2 * FONT_SIZE / height
     low, high = np.log10(limits)
-    places = _apart([float(np.log10(end[1])) for end in order], gap, low, high)
+    places = apart([float(np.log10(end[1])) for end in order], gap, low, high)
     for (text, _, colour), place in zip(order, places, strict=True):
         axes.text(x * 1.03, 10.0**place, text, va="center", color=colour)
-
-
-def _quiet(axes: "Axes", *, grid: bool = False) -> None:
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(RULE)
-    axes.tick_params(length=0, labelcolor=MUTED, pad=4)
-    if grid:
-        axes.grid(axis="y", color=RULE, linewidth=0.7)
-        axes.set_axisbelow(True)
 
 
 def _short(label: str, letters: int = 22) -> str:

@@ -5,6 +5,7 @@ from math import isfinite
 
 import pandas as pd
 
+from penchant.pages import counted, interval, quantity
 from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.study import Results, Verdict
@@ -50,7 +51,7 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
         return Headline(
             f"Undecided: {words.scope(results)} no design is shown to be better than {base}",
             f"{lead.design} differs by {_signed(results, lead.mean_difference)}, and "
-            f"{words.counted(lead.n, _pairs(results))} do not decide. "
+            f"{counted(lead.n, _pairs(results))} do not decide. "
             f"{_range(results, lead)}{needed}",
         )
     equal = [name for name in ranked if verdicts[name].verdict == "equivalent"]
@@ -69,7 +70,7 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
 
 def _alone(results: Results, designs: pd.DataFrame) -> Headline:
     first = designs.iloc[0]
-    score = words.quantity(first["mean"], words.decimals(results), words.unit(results))
+    score = quantity(first["mean"], words.decimals(results), words.unit(results))
     name = words.metric_name(results.metric)
     if len(designs) == 1:
         return Headline(
@@ -90,7 +91,7 @@ def _descriptive(results: Results, designs: pd.DataFrame, best: Verdict) -> Head
         if first == best.design
         else f"{first} scores best {words.scope(results)}, ahead of {best.design} {lead}"
     )
-    pairs = words.counted(best.n, _pairs(results))
+    pairs = counted(best.n, _pairs(results))
     return Headline(
         ahead,
         f"This describes {pairs} and decides nothing: a verdict needs at least 6.",
@@ -111,11 +112,11 @@ def _range(results: Results, verdict: Verdict) -> str:
     if not (isfinite(low) and isfinite(high)):
         return ""
     unit = words.unit(results)
-    between = words.interval(low, high, words.decimals(results), signed=True)
+    between = interval(low, high, words.decimals(results), signed=True)
     return (
         f"The difference lies between {between.replace(' to ', ' and ')}"
         f"{chr(160) + unit if unit else ''} "
-        f"({words.counted(verdict.n, _pairs(results))}, simultaneous interval)."
+        f"({counted(verdict.n, _pairs(results))}, simultaneous interval)."
     )
 
 
@@ -138,12 +139,12 @@ def _pairs(results: Results) -> str:
 
 
 def _amount(results: Results, value: float) -> str:
-    return words.quantity(value, max(1, words.decimals(results) - 1), words.unit(results))
+    return quantity(value, max(1, words.decimals(results) - 1), words.unit(results))
 
 
 def _signed(results: Results, value: float) -> str:
     places = max(1, words.decimals(results) - 1)
-    return words.quantity(value, places, words.unit(results), signed=True)
+    return quantity(value, places, words.unit(results), signed=True)
 
 
 def _margin(results: Results) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penchant.pages import counted, integers, number, plain
 from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.study import Pilot, Results
@@ -59,7 +60,7 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
     more = f" and {len(listed) - 24} more" if len(listed) > 24 else ""
     rows = [
         ("Signals", ", ".join(listed[:24]) + more),
-        ("Seeds", words.integers(reading.seeds(results))),
+        ("Seeds", integers(reading.seeds(results))),
         ("Baseline", reading.baseline(results)),
         ("Primary metric", words.metric_name(results.metric)),
     ]
@@ -69,7 +70,7 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
     for key, value in results.plan.items():
         if key not in _TOLD and value not in (None, {}, [], ()):
             label = _PLAN_WORDS.get(key, key.replace("_", " ").capitalize())
-            rows.append((label, words.plain(value)))
+            rows.append((label, plain(value)))
     return rows
 
 
@@ -100,7 +101,7 @@ def _joined(settings: Sequence[Mapping[str, object]]) -> dict[str, str]:
         for key, value in table.items():
             if value is None:  # a field of the family that this design does not use
                 continue
-            values.setdefault(str(key), {})[words.plain(value)] = None
+            values.setdefault(str(key), {})[plain(value)] = None
     return {key: " / ".join(list(known)[:6]) for key, known in values.items()}
 
 
@@ -119,7 +120,7 @@ def pilot_rows(results: Results) -> tuple[list[PilotRow], int]:
 
 def _pilot_row(group: Sequence[Pilot]) -> PilotRow:
     keys = list(dict.fromkeys(key for pilot in group for key in pilot.settings))
-    values = {key: {words.plain(pilot.settings.get(key)) for pilot in group} for key in keys}
+    values = {key: {plain(pilot.settings.get(key)) for pilot in group} for key in keys}
     tuned = [key for key in keys if len(values[key]) > 1]
     order = sorted(
         group, key=lambda pilot: (not pilot.chosen, -float(np.nan_to_num(pilot.score, nan=-np.inf)))
@@ -127,9 +128,9 @@ def _pilot_row(group: Sequence[Pilot]) -> PilotRow:
     tried = tuple(
         (
             ", ".join(
-                f"{k.replace('_', ' ')} {words.plain(pilot.settings.get(k))}" for k in tuned or keys
+                f"{k.replace('_', ' ')} {plain(pilot.settings.get(k))}" for k in tuned or keys
             ),
-            words.number(pilot.score),
+            number(pilot.score),
         )
         for pilot in order
     )
@@ -151,7 +152,7 @@ def statistics(results: Results) -> list[str]:
     return [
         f"Differences are design minus baseline on {words.metric_name(results.metric)}, paired by "
         f"{over}.",
-        f"There are {words.counted(count, 'comparison')}, fixed before the first run. Each "
+        f"There are {counted(count, 'comparison')}, fixed before the first run. Each "
         f"has a paired t-interval at {_percent(1 - 0.05 / count)} (Bonferroni), so that together "
         f"they hold with at least {_percent(0.95)}.",
         f"Equivalent: the {_percent(1 - 0.1 / count)} interval lies within {zone}, even if it "

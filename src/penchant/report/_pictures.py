@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from penchant.pages import number, quantity
 from penchant.report import _words as words
 from penchant.study import Reconstruction, Results
 
@@ -157,7 +158,7 @@ def _panel(
     if original is None or original.picture.shape[:2] != shown.picture.shape[:2]:
         return Panel(shown.design, picture, alt, score)
     difference = errors(shown.picture, original.picture)
-    average = words.number(float(difference.mean()), 4)
+    average = number(float(difference.mean()), 4)
     return Panel(
         shown.design,
         picture,
@@ -174,7 +175,7 @@ def _score(results: Results, shown: Reconstruction) -> str:
     for run in results.runs:
         if (run.signal, run.design, run.seed) == (shown.signal, shown.design, shown.seed):
             value = run.metrics.get(results.metric, np.nan)
-            score = words.quantity(value, words.decimals(results), words.unit(results))
+            score = quantity(value, words.decimals(results), words.unit(results))
             return score + (", diverged" if run.status == "diverged" else "")
     return ""
 

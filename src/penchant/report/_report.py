@@ -7,6 +7,7 @@ import pandas as pd
 
 from penchant.errors import PenchantError
 from penchant.files import write_whole
+from penchant.pages import counted, integers
 from penchant.report import _charts as charts
 from penchant.report import _curves as curves
 from penchant.report import _method as method
@@ -107,7 +108,7 @@ def _page(results: Results, picture_budget: int) -> str:
         settings=method.design_settings(results),
         pilots=pilots,
         pilots_left_out=pilots_left_out,
-        seeds=words.integers(reading.seeds(results)),
+        seeds=integers(reading.seeds(results)),
         statistics=method.statistics(results),
         method=dict(results.method),
     )
@@ -115,8 +116,8 @@ def _page(results: Results, picture_budget: int) -> str:
 
 def _title(results: Results) -> str:
     names = reading.signals(results)
-    shown = names[0] if len(names) == 1 else words.counted(len(names), words.noun(results))
-    return f"{words.counted(len(results.designs), 'design')} on {shown}"
+    shown = names[0] if len(names) == 1 else counted(len(names), words.noun(results))
+    return f"{counted(len(results.designs), 'design')} on {shown}"
 
 
 def _learning(results: Results, designs: pd.DataFrame) -> dict[str, object]:
