@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penchant.tasks import PictureTask as PictureTask
     from penchant.tasks import builtin_picture as builtin_picture
     from penchant.tasks import load_picture as load_picture
+    from penchant.training import calibrate as calibrate
 
 _HOMES = {
     "PenchantError": "penchant.errors",
@@ -36,6 +37,7 @@ _HOMES = {
     "PictureTask": "penchant.tasks",
     "builtin_picture": "penchant.tasks",
     "load_picture": "penchant.tasks",
+    "calibrate": "penchant.training",
 }
 _ROOMS = ("divergences", "nn", "probes", "report", "study", "tasks", "training")
 

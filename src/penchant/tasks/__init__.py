@@ -1,5 +1,8 @@
 """Signals to reconstruct: loading, asking, scoring. Tasks know nothing of designs."""
 
+from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
+from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
+from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
 from penchant.tasks._held_out import HeldOut as HeldOut
 from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
@@ -21,11 +24,14 @@ from penchant.tasks._task import Split as Split
 from penchant.tasks._task import Task as Task
 
 __all__ = [
+    "GaussianClasses",
     "HeldOut",
+    "LinearLogits",
     "Metric",
     "Picture",
     "PictureSplit",
     "PictureTask",
+    "QuadraticLogits",
     "Score",
     "Split",
     "Task",

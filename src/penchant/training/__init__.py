@@ -7,6 +7,8 @@ from penchant.training._gradients import gradient_of as gradient_of
 from penchant.training._optimizer import Optimizer as Optimizer
 from penchant.training._optimizer import OptimizerName as OptimizerName
 from penchant.training._optimizer import hidden_matrices as hidden_matrices
+from penchant.training._temperature import Temperature as Temperature
+from penchant.training._temperature import calibrate as calibrate
 from penchant.training._threads import one_thread as one_thread
 from penchant.training._training import Recipe as Recipe
 from penchant.training._training import Training as Training
@@ -18,7 +20,9 @@ __all__ = [
     "Optimizer",
     "OptimizerName",
     "Recipe",
+    "Temperature",
     "Training",
+    "calibrate",
     "gradient_of",
     "hidden_matrices",
     "one_thread",
