@@ -1,0 +1,176 @@
+"""The Kullback-Leibler divergence, between rows of probabilities and between single ones.
+
+Where d = 0 the logarithm's argument is lifted by 1, so that 0·log 0 = 0 comes out without a branch
+in which a derivative would be 0/0; nan in the answer still passes through.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from penchant.divergences import _checks as checks
+from penchant.divergences._divergence import Divergence
+
+
+class KL(Divergence):
+    r"""The Kullback-Leibler divergence of a row of probabilities y from its target row d.
+
+    .. math:: \mathrm{KL}(d \,\|\, y) = \sum_k d_k \log \frac{d_k}{y_k}, \qquad
+              \frac{\partial}{\partial y_k} = -\frac{d_k}{y_k}, \qquad
+              \frac{\partial}{\partial z_k} = y_k - d_k \text{ behind a softmax}
+
+    It is exactly 0 at y = d (0·log 0 = 0) and exactly +∞ where a class that happens is given
+    probability 0; behind the softmax it is finite for all finite logits. Where d = y = 1 nothing
+    is to be done, and the logit's derivative is 0; the answer's is -1, since y alone could still
+    grow.
+
+    It takes what the link makes a row of probabilities: y itself behind the identity, logits
+    behind the softmax. torch's ``F.kl_div(input, target)`` has the same order of arguments and
+    the same direction, but wants log-probabilities first and by default averages over *elements*;
+    this is ``F.kl_div(y.log(), d, reduction="batchmean")``, which for a class with d = y = 0 is
+    nan. scipy's ``rel_entr(d, y)`` is each part; its ``kl_div(d, y)`` adds y - d.
+
+    Example:
+        >>> import torch
+        >>> KL()(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]]))
+        tensor(inf)
+        >>> KL("softmax").derivative(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
+        tensor([[-0.5000,  0.5000]])
+
+    Source: Kullback & Leibler, "On information and sufficiency", 1951.
+    """
+
+    name = "kl"
+    matching_link = "softmax"
+    links = ("identity", "softmax")
+    convex_links = ("identity", "softmax")
+    noise = "categorical: a class drawn from the answered probabilities, less the target's entropy"
+
+    def parts(
+        self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return d·log(d/y)."""
+        return relative_entropy(answer, target)
+
+    def slopes(
+        self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return -d/y."""
+        return -ratio(answer, target)
+
+    def matched_parts(
+        self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return d·(log d - log softmax(z))."""
+        return F.kl_div(torch.log_softmax(logits, 1), target, reduction="none")
+
+    def matched_slopes(
+        self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return y - d."""
+        return torch.softmax(logits, 1) - target
+
+    def check_shapes(self, call: str, output: Tensor, target: Tensor) -> None:
+        """Refuse types and shapes that do not fit."""
+        checks.batched(call, output, classes=True)
+        checks.floating(
+            call,
+            "target",
+            target,
+            " of probabilities: F.one_hot(target, classes).float(), or CrossEntropy for classes",
+        )
+        checks.alike(call, output, target)
+
+    def check_values(self, call: str, output: Tensor, target: Tensor) -> None:
+        """Refuse rows that are not probabilities."""
+        swapped = "the order is (output, target): are the two swapped?"
+        checks.rows(call, "target", target, swapped)
+        if self.link == "identity":
+            checks.rows(call, "output", output, "logits need link='softmax'")
+
+
+class BinaryKL(Divergence):
+    r"""The Kullback-Leibler divergence of single probabilities y from their targets d.
+
+    .. math:: \sum_k d_k \log \frac{d_k}{y_k} + (1 - d_k) \log \frac{1 - d_k}{1 - y_k}, \qquad
+              \frac{\partial}{\partial y} = -\frac{d}{y} + \frac{1 - d}{1 - y}, \qquad
+              \frac{\partial}{\partial z} = y - d \text{ behind a sigmoid}
+
+    Exactly 0 at y = d and exactly +∞ where the certain answer is wrong; behind the sigmoid finite
+    for all finite logits. For targets 0 and 1 it is the binary cross-entropy.
+
+    Example:
+        >>> import torch
+        >>> one, zero = torch.tensor([1.0]), torch.tensor([0.0])
+        >>> BinaryKL()(zero, one), BinaryKL().derivative(torch.tensor([0.9]), one)
+        (tensor(inf), tensor([-1.1111]))
+        >>> BinaryKL().derivative(one, one), BinaryKL("sigmoid").derivative(zero, one)
+        (tensor([-1.]), tensor([-0.5000]))
+
+    Source: Kullback & Leibler, "On information and sufficiency", 1951.
+    """
+
+    name = "binary_kl"
+    matching_link = "sigmoid"
+    links = ("identity", "sigmoid")
+    convex_links = ("identity", "sigmoid")
+    noise = "Bernoulli: 1 drawn with the answered probability, less the target's entropy"
+
+    def parts(
+        self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return d·log(d/y) + (1 - d)·log((1 - d)/(1 - y))."""
+        return relative_entropy(answer, target) + relative_entropy(1 - answer, 1 - target)
+
+    def slopes(
+        self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return -d/y + (1 - d)/(1 - y)."""
+        return ratio(1 - answer, 1 - target) - ratio(answer, target)
+
+    def matched_parts(
+        self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return the cross-entropy from the logits, less the target's own entropy."""
+        cross = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        entropy: Tensor = torch.special.entr(target) + torch.special.entr(1 - target)
+        return cross - entropy
+
+    def matched_slopes(
+        self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
+    ) -> Float[Tensor, "samples *outputs"]:
+        """Return y - d."""
+        return torch.sigmoid(logits) - target
+
+    def check_values(self, call: str, output: Tensor, target: Tensor) -> None:
+        """Refuse what is outside [0, 1]."""
+        swapped = "the order is (output, target): are the two swapped?"
+        checks.fractions(call, "target", target, swapped)
+        if self.link == "identity":
+            checks.fractions(call, "output", output, "logits need link='sigmoid'")
+
+
+def relative_entropy(
+    answer: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Return d·log(d/y), 0 where d = 0.
+
+    Example:
+        >>> relative_entropy(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
+        tensor([0., inf, 0.])
+    """
+    none = target == 0
+    return target * ((target + none).log() - (answer + none).log())
+
+
+def ratio(
+    answer: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Return d/y, 0 where d = 0.
+
+    Example:
+        >>> ratio(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
+        tensor([0., inf, 1.])
+    """
+    return target / (answer + (target == 0))
