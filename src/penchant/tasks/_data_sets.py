@@ -1,0 +1,163 @@
+"""Labelled data as a user names it: a data set, a file of arrays, or a folder."""
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from penchant.errors import PenchantError, nearest
+from penchant.tasks._fashion_mnist import load_fashion_mnist
+from penchant.tasks._idx import IDX_FILES, load_idx
+from penchant.tasks._image_folder import class_folders, load_image_folder
+from penchant.tasks._labelled import Labelled, check_size
+from penchant.tasks._picture import find_pictures
+
+
+def load_labelled(source: str | Path, size: int = 32) -> Labelled:
+    """Load labelled data.
+
+    ==========================  ===================================================================
+    ``digits``                  1,797 handwritten digits, 8 × 8 (in scikit-learn)
+    ``breast-cancer``           569 tumours, 30 measurements each, malignant or benign (the same)
+    ``fashion-mnist``           70,000 pictures of clothes, 28 × 28, the last 10,000 its test part:
+                                from PENCHANT_DATA, else downloaded
+    a file ``.npz``             arrays ``inputs`` and ``labels``, and if wanted ``classes``
+    a folder of idx files       the four files of MNIST, and of those after its pattern
+    a folder                    one subfolder of pictures a class, each cut to its middle square
+    ==========================  ===================================================================
+
+    Args:
+        source: a name or a path. A name is taken as such also where a folder is called the same:
+            write ``./digits`` for the folder.
+        size: the side in pixels of a folder's pictures; data that comes as numbers stays as it is.
+
+    Returns:
+        The data.
+
+    Raises:
+        PenchantError: an unknown name, a path that is not there, or data that does not fit.
+
+    Example:
+        >>> data = load_labelled("digits")
+        >>> data.inputs.shape, len(data.classes), data.test
+        ((1797, 8, 8, 1), 10, 0)
+    """
+    if str(source) in _NAMES:
+        return _NAMES[str(source)]()
+    path = Path(source)
+    if path.is_dir():
+        return load_idx(path) if _holds_idx(path) else load_image_folder(path, size)
+    if not path.exists():
+        raise PenchantError(
+            f"{source}: no such data set, file or folder; {nearest(str(source), tuple(_NAMES))}"
+        )
+    if path.suffix.lower() != ".npz":
+        raise PenchantError(
+            f"{path}: labelled data is a .npz file with arrays inputs and labels, a folder with "
+            f"one subfolder of pictures a class, or one of {', '.join(sorted(_NAMES))}"
+        )
+    return _load_npz(path)
+
+
+def is_labelled(source: object) -> bool:
+    """Tell whether something names labelled data rather than a picture to reconstruct.
+
+    Args:
+        source: what a user gave; only text and paths can name data.
+
+    Returns:
+        True for a data set's name, a file .npz, and a folder with idx files or with subfolders
+        and no picture beside them. Nothing is read, and nothing raised.
+
+    Example:
+        >>> is_labelled("digits"), is_labelled("photo.png")
+        (True, False)
+    """
+    if not isinstance(source, str | Path):
+        return False
+    path = Path(source)
+    if str(source) in _NAMES or path.suffix.lower() == ".npz":
+        return True
+    try:
+        return path.is_dir() and (_holds_idx(path) or _holds_only_folders(path))
+    except (OSError, PenchantError):
+        return False
+
+
+def _digits() -> Labelled:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return Labelled("digits", digits.images[..., None].astype(np.uint8), digits.target)
+
+
+def _breast_cancer() -> Labelled:
+    from sklearn.datasets import load_breast_cancer
+
+    cells = load_breast_cancer()
+    return Labelled("breast-cancer", cells.data, cells.target, tuple(cells.target_names))
+
+
+_NAMES = {
+    "breast-cancer": _breast_cancer,
+    "digits": _digits,
+    "fashion-mnist": load_fashion_mnist,
+}
+
+
+def _holds_idx(folder: Path) -> bool:
+    return any((folder / file).is_file() for file in IDX_FILES)
+
+
+def _holds_only_folders(folder: Path) -> bool:
+    if not class_folders(folder):
+        return False
+    try:
+        find_pictures([folder])
+    except PenchantError:
+        return True
+    return False
+
+
+def _load_npz(path: Path) -> Labelled:
+    """Read a file of arrays, its pickles refused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = [name.removesuffix(".npy") for name in archive.namelist()]
+            if not {"inputs", "labels"} <= set(held):
+                raise PenchantError(
+                    f"{path}: holds {', '.join(sorted(held)) or 'nothing'}; labelled data needs "
+                    "the arrays inputs and labels (and may have classes)"
+                )
+            inputs, labels = (_read_member(archive, name, path) for name in ("inputs", "labels"))
+            names = _read_member(archive, "classes", path).ravel() if "classes" in held else ()
+    except PenchantError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise whatever they stumble over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PenchantError(f"{path}: cannot be read as a .npz file ({reason})") from error
+    return Labelled(path.stem, inputs, labels, tuple(map(str, names)))
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
+    """Read an array whose header tells the truth: numpy makes room for what it claims."""
+    entry = archive.getinfo(f"{name}.npy")
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            header = np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+        claimed, there = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+    if dtype.hasobject:
+        raise PenchantError(f"{path}: {name} holds Python objects, which are not read")
+    check_size(str(path), max(math.prod(shape), claimed // 8))
+    if claimed != there:
+        raise PenchantError(
+            f"{path}: {name} of shape {shape} needs {claimed} bytes, and the file holds {there}; "
+            "it is damaged"
+        )
+    with archive.open(entry) as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
