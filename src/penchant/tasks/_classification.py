@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
-from penchant.divergences import DIVERGENCES, Divergence, divergence
+from penchant.divergences import DIVERGENCES, Divergence, LinkName
+from penchant.divergences import divergence as make_divergence
 from penchant.errors import PenchantError, nearest
 from penchant.randomness import generator
 from penchant.tasks._calibration import calibration_error
@@ -84,8 +85,8 @@ class ClassificationTask(Task):
     def __init__(self, data: Labelled, held_out: str = "test") -> None:
         pattern, share = _parse(held_out, data)
         notices = (*data.notices, *_said(data, share), _said_of_inputs(data))
-        content = hashlib.blake2b(data.inputs, digest_size=16)
-        content.update(data.labels)
+        content = hashlib.blake2b(data.inputs.data, digest_size=16)
+        content.update(data.labels.data)
         content.update(
             f"{data.inputs.shape} {data.inputs.dtype} {len(data.classes)} {data.test} {pattern} "
             f"version {_VERSION}".encode()
@@ -120,7 +121,7 @@ class ClassificationTask(Task):
         return ClassificationTask, (self.data, self.held_out)
 
     def divergence(
-        self, name: str | None = None, link: str | None = None, **numbers: float
+        self, name: str | None = None, link: LinkName | None = None, **numbers: float
     ) -> Divergence:
         """Return what training minimises; see `Task.divergence`.
 
@@ -149,7 +150,7 @@ class ClassificationTask(Task):
                 f"link={link!r} with divergence={name!r}: classes have the link softmax, and "
                 f"{', '.join(_OF_NUMBERS)} may have the identity"
             )
-        return divergence(name, link=link, validate=False, **numbers)
+        return make_divergence(name, link=link, reduction="mean", validate=False, **numbers)
 
     def answering(self, network: nn.Module, divergence: Divergence) -> nn.Module:
         """Return what answers with logits: the network, or what turns its rows into logits.

@@ -43,19 +43,19 @@ def load_labelled(source: str | Path, size: int = 32) -> Labelled:
         >>> data.inputs.shape, len(data.classes), data.test
         ((1797, 8, 8, 1), 10, 0)
     """
-    if str(source) in _NAMES:
-        return _NAMES[str(source)]()
+    if str(source) in DATA_SETS:
+        return DATA_SETS[str(source)]()
     path = Path(source)
     if path.is_dir():
         return load_idx(path) if _holds_idx(path) else load_image_folder(path, size)
     if not path.exists():
         raise PenchantError(
-            f"{source}: no such data set, file or folder; {nearest(str(source), tuple(_NAMES))}"
+            f"{source}: no such data set, file or folder; {nearest(str(source), tuple(DATA_SETS))}"
         )
     if path.suffix.lower() != ".npz":
         raise PenchantError(
             f"{path}: labelled data is a .npz file with arrays inputs and labels, a folder with "
-            f"one subfolder of pictures a class, or one of {', '.join(sorted(_NAMES))}"
+            f"one subfolder of pictures a class, or one of {', '.join(sorted(DATA_SETS))}"
         )
     return _load_npz(path)
 
@@ -77,7 +77,7 @@ def is_labelled(source: object) -> bool:
     if not isinstance(source, str | Path):
         return False
     path = Path(source)
-    if str(source) in _NAMES or path.suffix.lower() == ".npz":
+    if str(source) in DATA_SETS or path.suffix.lower() == ".npz":
         return True
     try:
         return path.is_dir() and (_holds_idx(path) or _holds_only_folders(path))
@@ -99,11 +99,13 @@ def _breast_cancer() -> Labelled:
     return Labelled("breast-cancer", cells.data, cells.target, tuple(cells.target_names))
 
 
-_NAMES = {
+DATA_SETS = {
     "breast-cancer": _breast_cancer,
     "digits": _digits,
     "fashion-mnist": load_fashion_mnist,
 }
+"""Every data set that has a name, with what loads it."""
+"""What is loaded by name."""
 
 
 def _holds_idx(folder: Path) -> bool:

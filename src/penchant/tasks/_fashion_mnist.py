@@ -71,12 +71,12 @@ def load_fashion_mnist() -> Labelled:
 
 def _download() -> Path:
     """Fetch what the cache does not hold yet, and return the folder."""
-    import pooch
+    from pooch import os_cache, retrieve  # type: ignore[attr-defined]
 
-    folder = Path(pooch.os_cache("penchant")) / "fashion-mnist"
+    folder = Path(os_cache("penchant")) / "fashion-mnist"
     for file, checksum in CHECKSUMS.items():
         try:
-            pooch.retrieve(ADDRESS + file, f"md5:{checksum}", fname=file, path=folder)
+            retrieve(ADDRESS + file, f"md5:{checksum}", fname=file, path=folder)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum
             reason = " ".join(str(error).split())
             raise PenchantError(
