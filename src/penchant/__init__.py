@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penchant import divergences as divergences
     from penchant import nn as nn
     from penchant.errors import PenchantError as PenchantError
+    from penchant.explain import explain as explain
     from penchant.report import report as report
     from penchant.study import Design as Design
     from penchant.study import Fitted as Fitted
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "PenchantError": "penchant.errors",
+    "explain": "penchant.explain",
     "report": "penchant.report",
     "Design": "penchant.study",
     "Fitted": "penchant.study",

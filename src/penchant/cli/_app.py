@@ -8,6 +8,7 @@ import typer
 from penchant import __version__
 from penchant.cli._compare import compare
 from penchant.cli._errors import exit_code
+from penchant.cli._explain import explain
 from penchant.cli._fit import fit
 from penchant.cli._render import render
 from penchant.cli._run import run
@@ -39,7 +40,7 @@ def penchant(
     """Compare how networks reconstruct your picture, under control, and use the best one."""
 
 
-for command in (compare, run, fit, render):
+for command in (compare, run, fit, render, explain):
     app.command()(command)
 
 

@@ -1,0 +1,60 @@
+"""A topic, computed and shown: in a notebook, on a terminal, as a page."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from penchant.errors import PenchantError
+from penchant.explain._explanation import Explanation
+from penchant.explain._text import text
+from penchant.explain._topics import load
+
+
+class Shown(Explanation):
+    """An explanation that shows itself: plain text when printed, its page in a notebook."""
+
+    def __repr__(self) -> str:
+        return text(self).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from penchant.explain._page import page
+
+        # In a frame, the page's style and the notebook's leave each other alone.
+        return str(
+            Markup(
+                '<iframe title="{}" srcdoc="{}" sandbox '
+                'style="width: 100%; height: 42rem; border: 0"></iframe>'
+            ).format(self.title, page(self))
+        )
+
+
+def explain(topic: str, path: str | Path | None = None) -> Explanation:
+    """Explain a topic: a small table of worked numbers, and a page with figures.
+
+    In a notebook the result shows its page; printed, it is the answer and the table.
+
+    Args:
+        topic: `l2`, `kl`, `kl-vs-l2`, `sigmoid` or `descent`.
+        path: where to write the page, one HTML file that needs no network; nowhere by default.
+
+    Returns:
+        The explanation: title, summary, table, sections with figures.
+
+    Raises:
+        PenchantError: there is no such topic, or `path` cannot be written.
+
+    Example:
+        >>> explain("l2").table.columns[:3]
+        ('case', 'L2', 'dDiv/dy')
+    """
+    if path is not None and Path(path).is_dir():
+        raise PenchantError(
+            f"explain({topic!r}, path='{path}'): is a folder; name a file, such as {topic}.html"
+        )
+    shown = Shown(**vars(load(topic)))
+    if path is not None:
+        from penchant.explain._page import page
+        from penchant.files import write_whole
+
+        write_whole(Path(path), page(shown).encode())
+    return shown

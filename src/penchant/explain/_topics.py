@@ -1,0 +1,50 @@
+"""The topics that there are: where each is made, and what it is about in a line."""
+
+import importlib
+from typing import NamedTuple
+
+from penchant.errors import PenchantError, nearest
+from penchant.explain._explanation import Explanation
+
+
+class Topic(NamedTuple):
+    """A function without arguments that returns the explanation, and a line for the list."""
+
+    function: str
+    line: str
+
+
+TOPICS = {
+    "l2": Topic("penchant.explain._l2:l2", "half the squared error, and which way it pushes"),
+    "kl": Topic("penchant.explain._kl:kl", "the divergence between probabilities, and its limits"),
+    "kl-vs-l2": Topic(
+        "penchant.explain._kl_vs_l2:kl_vs_l2",
+        "why KL over L2: where one gradient dies and the other does not",
+    ),
+    "sigmoid": Topic(
+        "penchant.explain._sigmoid:sigmoid",
+        "two Gaussian classes, and why their posterior is a sigmoid",
+    ),
+    "descent": Topic(
+        "penchant.explain._descent:descent",
+        "the step downhill, and how large it may be",
+    ),
+}
+"""By the name that one types; a topic's module is loaded when it is asked for."""
+
+
+def load(topic: str) -> Explanation:
+    """Compute a topic's explanation.
+
+    Args:
+        topic: a name in `TOPICS`.
+
+    Raises:
+        PenchantError: there is no such topic.
+    """
+    if topic not in TOPICS:
+        raise PenchantError(f"explain {topic!r}: no such topic; {nearest(topic, list(TOPICS))}")
+    module, _, function = TOPICS[topic].function.partition(":")
+    made = getattr(importlib.import_module(module), function)()
+    assert isinstance(made, Explanation)
+    return made
