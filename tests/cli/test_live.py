@@ -9,7 +9,7 @@ from cli.conftest import lines_of
 from penchant.cli._live import Bars, Lines
 from penchant.cli._screen import Screen
 from penchant.cli._tally import Tally
-from penchant.study import Design, Finished, Job, Progress, Run
+from penchant.study import CoordinateDesign, Finished, Job, Progress, Run
 
 STEPS = 100
 
@@ -19,7 +19,7 @@ def _job(design: str, seed: int, *, validation: bool = False) -> Job:
         task=0,
         signal="cat",
         design=design,
-        settings=Design(activation=design, width=8),
+        settings=CoordinateDesign(activation=design, width=8),
         seed=seed,
         steps=STEPS,
         batch=64,

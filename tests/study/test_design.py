@@ -8,14 +8,14 @@ from pydantic import ValidationError
 
 from penchant.errors import PenchantError
 from penchant.nn import ACTIVATIONS, ENCODINGS
-from penchant.study import Design, design
+from penchant.study import CoordinateDesign, design
 
 PAIRS = list(itertools.product(ACTIVATIONS, ENCODINGS))
 
 
 @pytest.mark.parametrize(("activation", "encoding"), PAIRS)
 def test_every_pair_resolves_and_builds(activation: str, encoding: str) -> None:
-    one = Design(activation=activation, encoding=encoding, width=8).resolved()
+    one = CoordinateDesign(activation=activation, encoding=encoding, width=8).resolved()
     member = ACTIVATIONS[activation]
     for number in member.numbers:
         if number != "k":  # FINER's k may stay open: then its biases are drawn as the paper's
@@ -29,12 +29,12 @@ def test_every_pair_resolves_and_builds(activation: str, encoding: str) -> None:
 
 @pytest.mark.parametrize(("activation", "encoding"), PAIRS)
 def test_label_is_activation_and_encoding(activation: str, encoding: str) -> None:
-    label = Design(activation=activation, encoding=encoding).label
+    label = CoordinateDesign(activation=activation, encoding=encoding).label
     assert label == (activation if encoding == "none" else f"{activation}+{encoding}")
 
 
 def test_resolving_keeps_what_was_given() -> None:
-    given = Design(
+    given = CoordinateDesign(
         activation="wire", scale=7, omega=11, encoding="fourier", bandwidth=3, frequencies=5,
         learning_rate=0.02, width=16,
     )  # fmt: skip
@@ -44,7 +44,7 @@ def test_resolving_keeps_what_was_given() -> None:
 
 
 def test_numbers_reach_the_network() -> None:
-    one = Design(
+    one = CoordinateDesign(
         activation="wire",
         scale=7,
         omega=11,
@@ -60,7 +60,7 @@ def test_numbers_reach_the_network() -> None:
 
 
 def test_same_seed_same_network_whatever_the_global_stream() -> None:
-    one = Design(activation="sine", encoding="fourier", width=8).resolved()
+    one = CoordinateDesign(activation="sine", encoding="fourier", width=8).resolved()
     torch.manual_seed(1)
     first = one.build(2, 3, seed=4).state_dict()
     torch.manual_seed(2)
@@ -72,8 +72,10 @@ def test_same_seed_same_network_whatever_the_global_stream() -> None:
 
 
 def test_frozen_hashable_and_serialisable() -> None:
-    one = Design(activation="sine", scale=3)
-    assert one == Design(**one.model_dump()) and hash(one) == hash(Design(**one.model_dump()))
+    one = CoordinateDesign(activation="sine", scale=3)
+    assert one == CoordinateDesign(**one.model_dump()) and hash(one) == hash(
+        CoordinateDesign(**one.model_dump())
+    )
     with pytest.raises(ValidationError):
         one.scale = 4
 
@@ -84,7 +86,7 @@ def test_frozen_hashable_and_serialisable() -> None:
         ({"activatoin": "relu"}, ["axis 'activatoin' is unknown", "did you mean 'activation'"]),
         ({"activation": "gausian"}, ["activation='gausian'", "did you mean 'gaussian'", ".py:"]),
         ({"encoding": "furier"}, ["encoding='furier'", "did you mean 'fourier'"]),
-        ({"optimizer": "sgd"}, ["optimizer='sgd'", "muon", "adam"]),
+        ({"optimizer": "sdg"}, ["optimizer='sdg'", "muon", "adam", "sgd"]),
         ({"scale": 0}, ["scale=0", "greater than 0"]),
         ({"scale": "nan"}, ["scale='nan'", "finite"]),
         ({"scale": "wide"}, ["scale='wide'", "number"]),
@@ -119,9 +121,9 @@ def test_text_becomes_numbers() -> None:
 
 def test_building_needs_a_width() -> None:
     with pytest.raises(PenchantError, match="width is needed"):
-        Design().build(2, 3, seed=0)
+        CoordinateDesign().build(2, 3, seed=0)
 
 
 def test_scale_that_leaves_nothing_is_refused_when_built() -> None:
     with pytest.raises(PenchantError, match=r"scale=1e\+30 .*initialised"):
-        Design(activation="gaussian", scale=1e30, width=8).build(2, 3, seed=0)
+        CoordinateDesign(activation="gaussian", scale=1e30, width=8).build(2, 3, seed=0)

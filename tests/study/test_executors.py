@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from penchant.errors import PenchantError
-from penchant.study import Design, Finished, Job, Progress, Study, WorkerError
+from penchant.study import CoordinateDesign, Finished, Job, Progress, Study, WorkerError
 from penchant.study._executors import Pool, _one_thread_environment, in_process
 from penchant.tasks import Picture, PictureTask
 
@@ -33,7 +33,7 @@ def pool(tasks: Tasks) -> Iterator[Pool]:
 
 
 def job(seed: int = 0, steps: int = 10, activation: str = "relu") -> Job:
-    settings = Design(activation=activation, width=8, learning_rate=1e-3)
+    settings = CoordinateDesign(activation=activation, width=8, learning_rate=1e-3)
     return Job(0, "waves", "relu", settings, seed, steps, 64, "psnr_seen")
 
 
@@ -90,7 +90,7 @@ def test_users_mistake_in_a_worker_stays_the_users(pool: Pool, tasks: Tasks) -> 
 
 
 def test_fault_in_a_worker_is_ours_and_tells_where(pool: Pool, tasks: Tasks) -> None:
-    settings = Design(width=8)  # not resolved: no learning rate
+    settings = CoordinateDesign(width=8)  # not resolved: no learning rate
     broken = Job(0, "waves", "relu", settings, 0, 5, 64, "psnr_seen")
     with pytest.raises(WorkerError, match="a job's design is resolved") as caught:
         list(pool([broken], tasks))

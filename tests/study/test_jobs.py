@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.divergences import L2
-from penchant.study import Design, Finished, Job, Progress
+from penchant.study import CoordinateDesign, Finished, Job, Progress
 from penchant.study._executors import Pool, in_process
 from penchant.study._jobs import LOOKS, final_score, look_steps, perform
 from penchant.tasks import Picture, PictureTask
@@ -25,7 +25,7 @@ def task(waves: Callable[..., Picture]) -> PictureTask:
 
 
 def job(activation: str = "sine", seed: int = 0, **fields: object) -> Job:
-    settings = Design(activation=activation, width=16, **fields).resolved()
+    settings = CoordinateDesign(activation=activation, width=16, **fields).resolved()
     return Job(0, "waves", settings.label, settings, seed, STEPS, 50, "psnr_held_out")
 
 
@@ -47,8 +47,8 @@ def numbers(result: Finished) -> tuple[str, bytes]:
 @pytest.mark.parametrize(
     "change",
     [
-        {"settings": Design(activation="sine", width=17).resolved()},
-        {"settings": Design(activation="sine", width=16, learning_rate=0.5).resolved()},
+        {"settings": CoordinateDesign(activation="sine", width=17).resolved()},
+        {"settings": CoordinateDesign(activation="sine", width=16, learning_rate=0.5).resolved()},
         {"seed": 1},
         {"steps": STEPS + 1},
         {"batch": 51},
@@ -135,7 +135,7 @@ def test_batches_are_paired(task: PictureTask) -> None:
     """Two designs of one seed see the same samples in the same order."""
     split = task.split(0)
     seen = []
-    for design in (Design(width=4), Design(activation="sine", width=8)):
+    for design in (CoordinateDesign(width=4), CoordinateDesign(activation="sine", width=8)):
         network = design.build(2, 3, seed=0)
         recipe = Recipe(STEPS, "adam", 1e-3, batch=50)
         training = Training(network, L2(), split.inputs, split.targets, recipe, seed=0)
@@ -201,6 +201,6 @@ class Huge(nn.Module):
 def test_answers_that_overflow_count_as_diverged(task: PictureTask) -> None:
     split = task.split(0)
     training = Training(Huge(3), L2(), split.inputs, split.targets, Recipe(STEPS), seed=0)
-    status, score = final_score(training, split)
+    status, score = final_score(training, split, training.network)
     assert not training.diverged, "no step was taken, so nothing was noticed"
     assert status == "diverged" and score.metrics == split.constant_score().metrics

@@ -187,7 +187,7 @@ def test_absurd_sizes_are_refused_before_anything_is_built(
     def build(*_: object) -> None:
         raise AssertionError("a network was built")
 
-    monkeypatch.setattr("penchant.study._design.CoordinateDesign.build", build)
+    monkeypatch.setattr("penchant.study._fully_connected.FullyConnected.build", build)
     path = changed(good, tmp_path / "net.safetensors", design=design, signal=signal)
     assert "values are too few" in refusal(path)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from penchant.errors import PenchantError
-from penchant.study import Design, Job, Study, design
+from penchant.study import CoordinateDesign, Job, Study, design
 from penchant.tasks import Picture, PictureTask
 
 
@@ -23,7 +23,7 @@ def test_takes_part_in_a_study(mine: Path, waves: Callable[..., Picture], name: 
 
 
 def test_learnable_parameter_is_learned(mine: Path, waves: Callable[..., Picture]) -> None:
-    one = Design(activation=f"{mine}:Snake", width=8).resolved()
+    one = CoordinateDesign(activation=f"{mine}:Snake", width=8).resolved()
     network = one.build(2, 3, seed=0)
     names = [name for name, _ in network.named_parameters() if name.endswith("function.a")]
     assert len(names) == one.depth, "each layer learns its own"
@@ -40,7 +40,7 @@ def test_learnable_parameter_is_learned(mine: Path, waves: Callable[..., Picture
 
 def test_id_follows_the_content_not_the_place(mine: Path, waves: Callable[..., Picture]) -> None:
     data = PictureTask(waves()).fingerprint
-    settings = Design(activation=f"{mine}:Snake", width=8).resolved()
+    settings = CoordinateDesign(activation=f"{mine}:Snake", width=8).resolved()
     job = Job(0, "waves", "Snake", settings, 0, 5, 64, "psnr_seen")
     before = job.id(data)
     moved = mine.parent / "elsewhere" / "other.py"
@@ -56,7 +56,7 @@ def test_id_follows_the_content_not_the_place(mine: Path, waves: Callable[..., P
 
 
 def test_edited_file_is_read_anew(mine: Path) -> None:
-    one = Design(activation=f"{mine}:wiggle")
+    one = CoordinateDesign(activation=f"{mine}:wiggle")
     before = one.make_activation()(torch.ones(1))
     mine.write_text(mine.read_text().replace("3 * x", "4 * x"))
     assert not torch.equal(one.make_activation()(torch.ones(1)), before)

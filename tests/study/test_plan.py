@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import PenchantError
-from penchant.study import BUILT_IN, Design, Plan, parse_fields, parse_vary
+from penchant.study import BUILT_IN, CoordinateDesign, Plan, parse_fields, parse_vary
 from penchant.study._plan import DEFAULT_DESIGNS, MOST_DESIGNS, PILOT_SEED, read_toml, write_toml
 
 
@@ -38,7 +38,7 @@ def test_default_designs() -> None:
         "relu+nerf",
     ]
     assert Plan.of({}).axes() == ("activation", "encoding")
-    assert len(DEFAULT_DESIGNS) == 6
+    assert len(DEFAULT_DESIGNS["coordinate"]) == 6
 
 
 def test_vary_makes_the_full_grid_in_order() -> None:
@@ -335,4 +335,4 @@ def test_written_file_reads_as_words(tmp_path: Path) -> None:
 
 
 def test_designs_have_no_hidden_defaults() -> None:
-    assert Plan.of({"designs": [{}]}).labelled() == {"relu": Design()}
+    assert Plan.of({"designs": [{}]}).labelled() == {"relu": CoordinateDesign()}

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.nn import ACTIVATIONS
-from penchant.study import Design
-from penchant.study._tuning import REACH, best, candidates, tunable
+from penchant.study import CoordinateDesign
+from penchant.study._tuning import best, candidates
+
+REACH = CoordinateDesign.reach
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_scale_is_tuned_where_it_is_bandwidth(activation: str) -> None:
-    names = tunable(Design(activation=activation))
+    names = CoordinateDesign(activation=activation).open_numbers()
     assert names[0] == "learning_rate"
     assert ("scale" in names) == (ACTIVATIONS[activation].default_scale != 1)
 
@@ -32,12 +34,12 @@ def test_scale_is_tuned_where_it_is_bandwidth(activation: str) -> None:
     ],
 )
 def test_what_the_user_gave_is_not_tuned(fields: dict, names: tuple[str, ...]) -> None:
-    assert tunable(Design(**fields)) == names
+    assert CoordinateDesign(**fields).open_numbers() == names
 
 
 @pytest.mark.parametrize("pilots", [1, 2, 4, 16])
 def test_candidates_stay_in_the_box_around_the_default(pilots: int) -> None:
-    one = Design(activation="sine", encoding="fourier")
+    one = CoordinateDesign(activation="sine", encoding="fourier")
     default, tried = one.resolved(), candidates(one, pilots)
     assert len(tried) == len(set(tried)) == pilots and tried[0] == default
     for design in tried:
@@ -48,24 +50,28 @@ def test_candidates_stay_in_the_box_around_the_default(pilots: int) -> None:
 
 
 def test_nothing_to_choose_means_no_pilots() -> None:
-    assert candidates(Design(learning_rate=0.1), 4) == []
-    assert candidates(Design(activation="sine"), 0) == []
+    assert candidates(CoordinateDesign(learning_rate=0.1), 4) == []
+    assert candidates(CoordinateDesign(activation="sine"), 0) == []
 
 
 def test_more_pilots_keep_the_first_ones() -> None:
-    one = Design(activation="gaussian")
+    one = CoordinateDesign(activation="gaussian")
     assert candidates(one, 8)[:4] == candidates(one, 4)
 
 
 def test_every_design_gets_the_same_points() -> None:
-    def factors(one: Design, name: str) -> list[float]:
+    def factors(one: CoordinateDesign, name: str) -> list[float]:
         default = getattr(one.resolved(), name)
         return [math.log(getattr(d, name) / default) for d in candidates(one, 6)]
 
-    designs = [Design(), Design(activation="sine"), Design(encoding="fourier", optimizer="adam")]
+    designs = [
+        CoordinateDesign(),
+        CoordinateDesign(activation="sine"),
+        CoordinateDesign(encoding="fourier", optimizer="adam"),
+    ]
     rates = [factors(one, "learning_rate") for one in designs]
     np.testing.assert_allclose(rates[1:], [rates[0], rates[0]], atol=1e-9)
-    scales = [factors(Design(activation=name), "scale") for name in ("sine", "gaussian")]
+    scales = [factors(CoordinateDesign(activation=name), "scale") for name in ("sine", "gaussian")]
     np.testing.assert_allclose(scales[0], scales[1], atol=1e-9)
 
 

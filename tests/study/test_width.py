@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from penchant.nn import ACTIVATIONS, ENCODINGS
-from penchant.study import Design
+from penchant.study import CoordinateDesign
 from penchant.study._width import NARROWEST, WIDEST, parameters, with_widths
 from penchant.tasks import Picture, PictureTask
 
@@ -16,11 +16,11 @@ def task_of(waves: Waves, side: int, channels: int = 3) -> PictureTask:
     return PictureTask(waves(size=(side, side), channels=channels), "checkerboard")
 
 
-def resolved(*designs: dict) -> dict[str, Design]:
-    return {str(i): Design(**fields).resolved() for i, fields in enumerate(designs)}
+def resolved(*designs: dict) -> dict[str, CoordinateDesign]:
+    return {str(i): CoordinateDesign(**fields).resolved() for i, fields in enumerate(designs)}
 
 
-def size(design: Design, task: PictureTask) -> int:
+def size(design: CoordinateDesign, task: PictureTask) -> int:
     assert design.width is not None
     return parameters(design, design.width, task.inputs, task.outputs)
 
@@ -34,7 +34,7 @@ FAMILY = [
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_count_is_the_networks(activation: str) -> None:
-    one = Design(activation=activation).resolved()
+    one = CoordinateDesign(activation=activation).resolved()
     built = one.replaced(width=9).build(2, 3, seed=5)
     reals = sum(p.numel() * (2 if p.is_complex() else 1) for p in built.parameters())
     assert parameters(one, 9, 2, 3) == reals

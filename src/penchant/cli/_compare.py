@@ -1,4 +1,4 @@
-"""`penchant compare`: train designs on pictures under control, and say which one to use."""
+"""`penchant compare`: train designs under control, on pictures or data, and say which to use."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,13 @@ from penchant.cli._options import DryRun, Fresh, Jobs, Out, option
 
 
 def compare(
-    pictures: Annotated[
-        list[Path] | None,
+    signals: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[PICTURES]",
-            help="Files or folders of pictures; several make one study over them. Without any: a "
+            metavar="[SIGNALS]",
+            help="Files or folders of pictures to reconstruct, or data to classify: digits, "
+            "fashion-mnist, breast-cancer, a .npz with inputs and labels, or a folder with one "
+            "subfolder of pictures a class. Several make one study over them. Without any: a "
             "photograph that comes along.",
             show_default=False,
         ),
@@ -22,9 +24,10 @@ def compare(
         list[str] | None,
         option(
             "AXIS=A,B,...",
-            "Values of an axis, such as activation=relu,sine,mine.py:Snake or "
-            "encoding=none,fourier; several axes make their full grid.",
-            default="relu, gelu, gaussian, sine, finer, and relu with NeRF frequencies",
+            "Values of an axis, such as activation=relu,sine,mine.py:Snake, encoding=none,fourier "
+            "or divergence=kl,l2; several axes make their full grid.",
+            default="on pictures relu, gelu, gaussian, sine, finer, and relu with NeRF "
+            "frequencies; on labelled data relu, gelu, tanh, sigmoid, and relu with l2",
         ),
     ] = None,
     design: Annotated[
@@ -35,9 +38,16 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[int | None, option("N", "Runs of each design.", default=10)] = None,
-    steps: Annotated[int | None, option("N", "Optimisation steps.", default=300)] = None,
+    steps: Annotated[
+        int | None, option("N", "Optimisation steps.", default="300; 500 on labelled data")
+    ] = None,
     size: Annotated[
-        int | None, option("N", "Pixels along the longer side, after reduction.", default=128)
+        int | None,
+        option(
+            "N",
+            "Pixels along the longer side, after reduction.",
+            default="128; 32 for folders of classes",
+        ),
     ] = None,
     tune: Annotated[
         int | None,
@@ -50,11 +60,22 @@ def compare(
         str | None,
         option(
             "PATTERN",
-            "Samples that networks do not see: random:FRACTION, checkerboard, every:K or none.",
-            default="random:0.5",
+            "Samples that networks do not see: random:FRACTION, checkerboard, every:K or none; "
+            "for labelled data test, its own test part or a random 30 %.",
+            default="random:0.5; test",
         ),
     ] = None,
-    batch: Annotated[int | None, option("N", "Samples a step.", default=2048)] = None,
+    noise: Annotated[
+        float | None,
+        option(
+            "SD",
+            "Gaussian noise on the seen values of a picture; scores ask for it without.",
+            default=0,
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, option("N", "Samples a step.", default="2048; 128 on labelled data")
+    ] = None,
     baseline: Annotated[
         str | None,
         option(
@@ -67,19 +88,24 @@ def compare(
         str | None,
         option(
             "NAME",
-            "What verdicts are about: psnr_held_out, psnr_seen, ssim_held_out or ssim_seen.",
-            default="psnr_held_out",
+            "What verdicts are about: psnr or ssim, accuracy, nll or ece, _held_out or _seen.",
+            default="psnr_held_out; accuracy_held_out",
         ),
     ] = None,
     margin: Annotated[
-        float | None, option("X", "The smallest difference that matters.", default="0.5 dB")
+        float | None,
+        option("X", "The smallest difference that matters.", default="0.5 dB; 1 % of accuracy"),
+    ] = None,
+    target: Annotated[
+        float | None,
+        option("X", "A value of the metric; the steps to it get verdicts of their own."),
     ] = None,
     jobs: Jobs = None,
     out: Out = None,
     fresh: Fresh = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Train designs on pictures, under control, and say which one to use."""
+    """Train designs on pictures or labelled data, under control, and say which one to use."""
     from penchant.cli._conduct import conduct
     from penchant.study import BUILT_IN, Study, parse_fields, parse_vary
 
@@ -92,29 +118,31 @@ def compare(
         "tune": tune,
         "match": match,
         "held_out": held_out,
+        "noise": noise,
         "batch": batch,
         "baseline": baseline,
         "metric": metric,
         "margin": margin,
+        "target": target,
     }
     given = {name: value for name, value in words.items() if value is not None}
-    signals = list(pictures or ())
-    study = Study(signals or BUILT_IN, out=out or default_folder(signals), **given)
+    named = list(signals or ())
+    study = Study(named or BUILT_IN, out=out or default_folder(named), **given)
     conduct(study, jobs=jobs, fresh=fresh, dry_run=dry_run)
 
 
-def default_folder(pictures: list[Path]) -> Path:
-    """Name a study's folder after its picture, or after the folder that its pictures are from.
+def default_folder(signals: list[str]) -> Path:
+    """Name a study's folder after its signal, or after the folder that its signals are from.
 
     Example:
-        >>> default_folder([Path("cats/tom.png")]), default_folder([])
+        >>> default_folder(["cats/tom.png"]), default_folder([])
         (PosixPath('study-tom'), PosixPath('study-built-in'))
     """
     from penchant.study import BUILT_IN
 
-    if not pictures:
+    if not signals:
         return Path(f"study-{BUILT_IN}")
-    first = pictures[0].resolve()
-    if len(pictures) > 1 and not first.is_dir():
+    first = Path(signals[0]).resolve()
+    if len(signals) > 1 and not first.is_dir():
         first = first.parent
     return Path(f"study-{first.name if first.is_dir() else first.stem}")

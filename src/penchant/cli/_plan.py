@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from penchant.cli._words import counted, duration
 from penchant.nn import count_parameters
-from penchant.study import Design, Job, Study
+from penchant.study import Design, Job, Study, differing
 from penchant.tasks import PictureTask, Task
 
 MOST_LISTED = 20
@@ -55,10 +55,14 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "seeds", [f"0 to {plan.seeds - 1}" if plan.seeds > 1 else "0"]
     yield "budget", [f"{counted(plan.steps, 'step')} of up to {counted(plan.batch, 'sample')}"]
     yield "held out", [plan.held_out]
+    if plan.noise:
+        yield "noise", [f"{plan.noise:g}"]
     yield "pilots", [_pilots(plan.tune, tunes)]
     yield "match", [plan.match]
     yield "metric", [f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()]
     against = counted(len(labels) - 1, "verdict")
+    if plan.target is not None:
+        yield "target", [f"{plan.target:g} {metric.unit}; the steps to it get verdicts too"]
     yield "baseline", [f"{plan.baseline_label()}, against which there are {against}"]
     yield "folder", [str(study.folder)]
     yield "warnings", list(study.warnings)
@@ -72,7 +76,8 @@ def _signals(tasks: tuple[Task, ...]) -> list[str]:
 
 def _shape(task: Task) -> str:
     if not isinstance(task, PictureTask):
-        return ""
+        seen = counted(task.seen_values() // task.outputs, "sample")
+        return f", {seen} seen, {task.inputs} inputs, {task.outputs} outputs"
     height, width, channels = task.picture.values.shape
     return f" {width}×{height}, {'grey' if channels == 1 else 'colour'}"
 
@@ -85,8 +90,7 @@ def _designs(study: Study, tunes: Mapping[str, list[str]]) -> list[str]:
         network = design.build(task.inputs, task.outputs, seed=0)
         tuned = f", pilots tune {' and '.join(tunes[label])}" if tunes.get(label) else ""
         lines.append(
-            f"{label:<{longest}}  {design.depth} layers of {design.width}, "
-            f"{count_parameters(network):,} parameters{tuned}"
+            f"{label:<{longest}}  {design.form}, {count_parameters(network):,} parameters{tuned}"
         )
     if any(one != study.designs[0] for one in study.designs):
         lines.append(f"(widths on {task.name}; they follow each signal's size)")
@@ -99,10 +103,7 @@ def _tuned(study: Study) -> dict[str, list[str]]:
     for job in study.pilot_jobs:
         if job.task == 0:
             tried.setdefault(job.design, []).append(job.settings)
-    return {
-        label: [f for f in Design.model_fields if len({getattr(d, f) for d in designs}) > 1]
-        for label, designs in tried.items()
-    }
+    return {label: list(differing(designs)) for label, designs in tried.items()}
 
 
 def _pilots(tune: int, tunes: Mapping[str, list[str]]) -> str:

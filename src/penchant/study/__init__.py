@@ -1,9 +1,9 @@
 """Studies: designs, plans, runs, stores and verdicts; and single networks, fitted and decoded."""
 
-from penchant.study._design import CoordinateDesign as CoordinateDesign
 from penchant.study._design import Design as Design
-from penchant.study._design import design as design
 from penchant.study._executors import WorkerError as WorkerError
+from penchant.study._families import FAMILIES as FAMILIES
+from penchant.study._families import design as design
 from penchant.study._fitted import FIT_SIZE as FIT_SIZE
 from penchant.study._fitted import FIT_STEPS as FIT_STEPS
 from penchant.study._fitted import Fitted as Fitted
@@ -12,12 +12,15 @@ from penchant.study._fitted import load as load
 from penchant.study._folder import PLAN as PLAN
 from penchant.study._folder import REPORT as REPORT
 from penchant.study._folder import RESULTS as RESULTS
+from penchant.study._fully_connected import CoordinateDesign as CoordinateDesign
+from penchant.study._fully_connected import DenseDesign as DenseDesign
 from penchant.study._jobs import Event as Event
 from penchant.study._jobs import Finished as Finished
 from penchant.study._jobs import Job as Job
 from penchant.study._jobs import Progress as Progress
 from penchant.study._plan import BUILT_IN as BUILT_IN
 from penchant.study._plan import Plan as Plan
+from penchant.study._plan import differing as differing
 from penchant.study._plan import parse_fields as parse_fields
 from penchant.study._plan import parse_vary as parse_vary
 from penchant.study._results import Moment as Moment
@@ -32,8 +35,10 @@ from penchant.study._verdict import judge as judge
 __all__ = [
     "BUILT_IN",
     "CoordinateDesign",
+    "DenseDesign",
     "Design",
     "Event",
+    "FAMILIES",
     "FIT_SIZE",
     "FIT_STEPS",
     "Finished",
@@ -53,6 +58,7 @@ __all__ = [
     "Verdict",
     "WorkerError",
     "design",
+    "differing",
     "fit",
     "judge",
     "load",

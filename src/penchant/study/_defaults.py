@@ -48,5 +48,10 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
         "wire": 0.004,
         "default": 0.012,
     },
+    "sgd": {"default": 0.1},
 }
-"""By optimiser, then by activation; the best rate is nearly proportional to 1/scale."""
+"""Coordinate networks': by optimiser, then by activation; the best rate is nearly proportional to
+1/scale. Gradient descent's is a guess for pilots to start from."""
+
+DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.001, "sgd": 0.3}
+"""Dense networks', by optimiser."""

@@ -43,5 +43,5 @@ def _seconds(job: Job, task: Task) -> float:
     training.advance(STEPS)
     steps = (time.perf_counter() - started) / max(1, training.step - 1)
     started = time.perf_counter()
-    split.score(training.network)
+    split.score(task.answering(training.network, training.minimised), final=False)
     return steps * job.steps + (time.perf_counter() - started) * LOOKS

@@ -10,20 +10,25 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors.torch import save
+from torch import nn
 
+from penchant.divergences import L2
 from penchant.errors import PenchantError
 from penchant.files import write_whole
-from penchant.nn import CoordinateNet
-from penchant.study._design import Design, design
+from penchant.study._families import design
+from penchant.study._fully_connected import CoordinateDesign, FullyConnected
 from penchant.study._jobs import final_score
 from penchant.study._model_file import Signal, model_bytes, read_model
 from penchant.tasks import (
     Picture,
+    PictureSplit,
     PictureTask,
     coordinates,
     evaluate,
     grid_coordinates,
     load_picture,
+    signed_answering,
+    signed_divergence,
 )
 from penchant.training import Recipe, Training
 
@@ -48,8 +53,8 @@ class Fitted:
         (32, 32, 3)
     """
 
-    network: CoordinateNet
-    design: Design
+    network: nn.Module
+    design: FullyConnected
     signal: Signal
     metrics: Mapping[str, float] = field(default_factory=dict)
     steps: int = 0
@@ -123,9 +128,13 @@ class Fitted:
             raise PenchantError(f"a network of {self.signal.kind}; only pictures are rendered")
         return self.signal
 
+    def _answer(self) -> nn.Module:
+        divergence = signed_divergence(self.design.divergence, self.design.link)
+        return signed_answering(self.network, divergence)
+
     def _values(self, points: torch.Tensor) -> Float[np.ndarray, "points channels"]:
         values: Float[np.ndarray, "points channels"]
-        values = PictureTask.to_values(evaluate(self.network, points)).clamp(0, 1).numpy()
+        values = PictureTask.to_values(evaluate(self._answer(), points)).clamp(0, 1).numpy()
         return values
 
 
@@ -167,24 +176,25 @@ def fit(
     network = chosen.build(task.inputs, task.outputs, seed)
     assert chosen.learning_rate is not None
     recipe = Recipe(steps, chosen.optimizer, chosen.learning_rate)
-    training = Training(network, task.divergence, split.inputs, split.targets, recipe, seed)
+    training = Training(
+        network, chosen.divergence_of(task), split.inputs, split.targets, recipe, seed
+    )
+    answer = task.answering(network, training.minimised)
     target = math.inf if target_db is None else target_db
     started = time.perf_counter()
     while not training.finished:
         training.advance(BETWEEN_LOOKS)
         if training.diverged:
             break
-        # The mean of ½‖error‖² over samples, with values twice as far apart as in the picture.
-        error = training.divergence / (2 * task.outputs)
-        estimate = -10 * math.log10(error) if error > 0 else math.inf
+        estimate = _psnr(training, split, answer)
         if on_step is not None:
             on_step(training.step, estimate)
         # The batch's own score is free but noisy and one step old, so it only says when to look.
         reached = estimate > target - 0.5
-        if reached and split.score(network, final=False).metrics["psnr_seen"] >= target:
+        if reached and split.score(answer, final=False).metrics["psnr_seen"] >= target:
             break
     seconds = time.perf_counter() - started
-    status, score = final_score(training, split)
+    status, score = final_score(training, split, answer)
     if status == "diverged":
         raise PenchantError(
             f"the fit diverged at step {training.step}; a lower learning_rate than "
@@ -194,11 +204,22 @@ def fit(
     return Fitted(network, chosen, Signal.of(task), metrics, training.step, seconds, task)
 
 
-def fit_design(fields: dict[str, object]) -> Design:
+def fit_design(fields: dict[str, object]) -> CoordinateDesign:
     """Complete the words of a `fit` to a whole design."""
     base = FIT_DESIGN if "activation" not in fields else {}
     chosen = design({"width": FIT_WIDTH, **base, **fields})
+    if not isinstance(chosen, CoordinateDesign):
+        raise PenchantError(f"family={chosen.family!r}: pictures are fitted by coordinate networks")
     return chosen.resolved()
+
+
+def _psnr(training: Training, split: PictureSplit, answer: nn.Module) -> float:
+    """Estimate the PSNR on seen samples from the last batch, where that is what was minimised."""
+    if not isinstance(training.minimised, L2):
+        return split.score(answer, final=False).metrics["psnr_seen"]
+    # The mean of ½‖error‖² over samples, with values twice as far apart as in the picture.
+    error = training.divergence / (2 * split.targets.shape[1])
+    return -10 * math.log10(error) if error > 0 else math.inf
 
 
 def load(path: str | Path, *, activation: str | None = None) -> Fitted:

@@ -17,9 +17,10 @@ from penchant.errors import PenchantError
 from penchant.files import cannot_write, write_whole
 from penchant.study._design import Design
 from penchant.study._model_file import model_bytes
-from penchant.study._plan import BUILT_IN, Plan, read_toml, write_toml
+from penchant.study._plan import Plan, is_name, read_toml, write_toml
 from penchant.study._results import Results
-from penchant.tasks import Task, find_pictures
+from penchant.study._signals import signal_paths
+from penchant.tasks import Task
 
 PLAN = "study.toml"
 DATABASE = "study.db"
@@ -124,9 +125,13 @@ def _says(path: Path, plan: Plan, signals: list[str]) -> bool:
 
 def _places(signals: list[str]) -> list[str]:
     return [
-        str(path if signal == BUILT_IN else path.resolve())
+        place
         for signal in signals
-        for path in ([Path(signal)] if signal == BUILT_IN else find_pictures([Path(signal)]))
+        for place in (
+            [signal]
+            if is_name(signal)
+            else [str(path.resolve()) for path in signal_paths(Path(signal))]
+        )
     ]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from penchant.nn import count_parameters
 from penchant.study._design import Design
@@ -61,7 +62,7 @@ class Job:
         assert rate is not None, "a job's design is resolved"
         return Training(
             self.settings.build(task.inputs, task.outputs, self.seed),
-            task.divergence,
+            self.settings.divergence_of(task),
             split.inputs,
             split.targets,
             Recipe(self.steps, self.settings.optimizer, rate, self.batch),
@@ -108,16 +109,17 @@ def _perform(job: Job, task: Task) -> Iterator[Event]:
     split = task.split(job.seed, validation=job.validation)
     training = job.training(task, split)
     network = training.network
+    answer = task.answering(network, training.minimised)
     curve: list[Moment] = []
     for step in look_steps(job.steps):
         training.advance(step - training.step)
         if training.diverged:
             break
         if step < job.steps:
-            score = split.score(network, final=False)
+            score = split.score(answer, final=False)
             curve.append(_moment(training, score))
             yield Progress(job, step, score.metrics.get(job.metric, math.nan))
-    status, score = final_score(training, split)
+    status, score = final_score(training, split, answer)
     curve.append(_moment(training, score))
     yield Finished(
         job,
@@ -139,13 +141,22 @@ def _perform(job: Job, task: Task) -> Iterator[Event]:
     )
 
 
-def final_score(training: Training, split: Split) -> tuple[Status, Score]:
-    """Score what training left; a diverged network is scored as the best constant answer."""
+def final_score(training: Training, split: Split, answer: nn.Module) -> tuple[Status, Score]:
+    """Score what training left; a diverged network is scored as the best constant answer.
+
+    Args:
+        training: finished.
+        split: what it was trained on.
+        answer: its network, as the task has it answer.
+
+    Returns:
+        What became of it, and the score.
+    """
     # The last step's effect has not been seen yet, and finite parameters can answer infinity.
     answers = evaluate(training.network, split.inputs)
     if training.diverged or not bool(answers.isfinite().all()):
         return "diverged", split.constant_score()
-    return "done", split.score(training.network)
+    return "done", split.score(answer)
 
 
 def look_steps(steps: int) -> list[int]:

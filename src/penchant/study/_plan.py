@@ -10,6 +10,7 @@ import math
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,16 +19,38 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penchant.errors import PenchantError, nearest
 from penchant.study import _own
-from penchant.study._design import Design, design, one_line
+from penchant.study._design import Design, one_line
+from penchant.study._families import design
+from penchant.tasks import DATA_SETS
 
-DEFAULT_DESIGNS: tuple[dict[str, Any], ...] = (
-    {"activation": "relu"},
-    {"activation": "gelu"},
-    {"activation": "gaussian"},
-    {"activation": "sine"},
-    {"activation": "finer"},
-    {"activation": "relu", "encoding": "nerf"},
-)
+FamilyName = Literal["coordinate", "dense"]
+
+DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
+    "coordinate": (
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"activation": "gaussian"},
+        {"activation": "sine"},
+        {"activation": "finer"},
+        {"activation": "relu", "encoding": "nerf"},
+    ),
+    "dense": (
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"activation": "tanh"},
+        {"activation": "sigmoid"},
+        {"activation": "relu", "divergence": "l2"},
+    ),
+}
+
+DENSE_WORDS: dict[str, Any] = {
+    "family": "dense",
+    "steps": 500,
+    "batch": 128,
+    "size": 32,
+    "held_out": "test",
+}
+"""What a plan on labelled data says where its user does not."""
 
 BUILT_IN = "built-in"
 """In place of a path: the photograph that comes with scikit-image."""
@@ -53,6 +76,8 @@ class Plan(BaseModel):
     """Values by axis; the designs are their full grid."""
     designs: list[dict[str, Any]] = Field(default_factory=list)
     """Single designs outside the grid."""
+    family: FamilyName = "coordinate"
+    """Of the designs that do not name one."""
     seeds: int = Field(default=10, ge=1, lt=PILOT_SEED)
     steps: int = Field(default=300, ge=1)
     batch: int = Field(default=2048, ge=1)
@@ -60,6 +85,8 @@ class Plan(BaseModel):
     size: int = Field(default=128, ge=2, le=10_000)
     """Pixels along a picture's longer side."""
     held_out: str = "random:0.5"
+    noise: float = Field(default=0, ge=0, le=1)
+    """Standard deviation of noise on what training sees of a picture."""
     tune: int = Field(default=4, ge=0, le=1000)
     """Pilots for each design."""
     match: Literal["width", "parameters"] = "width"
@@ -67,6 +94,8 @@ class Plan(BaseModel):
     baseline: str | None = None
     metric: str | None = None
     margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    target: float | None = Field(default=None, allow_inf_nan=False)
+    """A value of the metric; the steps to it get verdicts of their own."""
 
     @classmethod
     def of(cls, words: dict[str, Any]) -> Self:
@@ -108,8 +137,8 @@ class Plan(BaseModel):
             dict(zip(axes, values, strict=True))
             for values in itertools.product(*self.vary.values())
         ]
-        chosen = [*(grid if axes else []), *self.designs] or list(DEFAULT_DESIGNS)
-        designs = [design(fields) for fields in chosen]
+        chosen = [*(grid if axes else []), *self.designs] or list(DEFAULT_DESIGNS[self.family])
+        designs = [design({"family": self.family, **fields}) for fields in chosen]
         for one, count in Counter(designs).items():
             if count > 1:
                 raise PenchantError(f"design {one.label} is in the plan {count} times")
@@ -117,8 +146,7 @@ class Plan(BaseModel):
 
     def axes(self) -> tuple[str, ...]:
         """Name the fields in which the designs differ, in the order of the design's fields."""
-        designs = list(self.labelled().values())
-        return tuple(n for n in Design.model_fields if len({getattr(d, n) for d in designs}) > 1)
+        return differing(list(self.labelled().values()))
 
     def baseline_label(self) -> str:
         """Return the label of the design that each other one is compared with."""
@@ -128,7 +156,7 @@ class Plan(BaseModel):
         if self.baseline in labels:
             return self.baseline
         if "=" in self.baseline:
-            wanted = design(parse_fields(self.baseline))
+            wanted = design({"family": self.family, **parse_fields(self.baseline)})
             for label, one in labels.items():
                 if one == wanted:
                     return label
@@ -144,17 +172,29 @@ class Plan(BaseModel):
         return json.dumps(content, sort_keys=True)
 
 
+def differing(designs: Sequence[Design]) -> tuple[str, ...]:
+    """Name the fields in which designs differ, those of how they learn last.
+
+    A field that a family lacks counts as not given.
+
+    Example:
+        >>> differing([design({"width": 8}), design({"width": 9})])
+        ('width',)
+    """
+    fields = dict.fromkeys(field for one in designs for field in type(one).model_fields)
+    found = [f for f in fields if len({getattr(one, f, None) for one in designs}) > 1]
+    return tuple(sorted(found, key=lambda field: field in Design.model_fields))
+
+
 def _labels(designs: list[Design]) -> list[str]:
     names = [one.label for one in designs]
     shared = {name for name, count in Counter(names).items() if count > 1}
-    differing = [
-        field
-        for field in Design.model_fields
-        if field not in ("activation", "encoding") and len({getattr(d, field) for d in designs}) > 1
-    ]
+    named = ("activation", "encoding", "divergence")  # a design's short name has these already
+    fields = [field for field in differing(designs) if field not in named]
     labels = []
     for name, one in zip(names, designs, strict=True):
-        extra = [f"{f}={_short(getattr(one, f))}" for f in differing if getattr(one, f) is not None]
+        known = {f: getattr(one, f, None) for f in fields}
+        extra = [f"{f}={_short(value)}" for f, value in known.items() if value is not None]
         labels.append(" ".join([name, *extra]) if name in shared else name)
     if len(set(labels)) < len(labels):  # two own activations of one name
         labels = [f"{label} #{index + 1}" for index, label in enumerate(labels)]
@@ -202,7 +242,7 @@ def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
 
 def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
     """Write a plan and its signals as TOML; paths are relative to the folder it will lie in."""
-    words = plan.model_dump(exclude_none=True, exclude_defaults=True, exclude={"vary", "designs"})
+    words = plan.model_dump(exclude_none=True, exclude_unset=True, exclude={"vary", "designs"})
     vary, designs = plan.vary, plan.designs
     values = [*itertools.chain(*vary.values()), *itertools.chain(*(d.values() for d in designs))]
     if not all(type(value) in (str, int, float, bool) for value in values):
@@ -212,7 +252,7 @@ def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
         vary = {}
     always = {n: getattr(plan, n) for n in ("seeds", "steps", "size", "held_out", "tune", "match")}
     document: dict[str, Any] = {
-        "signals": [s if s == BUILT_IN else _relative(s, folder) for s in signals],
+        "signals": [s if is_name(s) else _relative(s, folder) for s in signals],
         **always,
         **words,
         "vary": {axis: [_moved(v, folder) for v in vs] for axis, vs in vary.items()},
@@ -241,7 +281,9 @@ def read_toml(path: Path) -> tuple[Plan, list[str]]:
         raise PenchantError(f"{path} is not TOML: {error}") from error
     signals = words.pop("signals", [])
     if not (isinstance(signals, list) and signals and all(isinstance(s, str) for s in signals)):
-        raise PenchantError(f"{path}: signals must be a list of picture files")
+        raise PenchantError(
+            f"{path}: signals must be a list of files, folders or names of data sets"
+        )
     here = path.parent
     for values in words.get("vary", {}).values() if isinstance(words.get("vary"), dict) else ():
         if isinstance(values, list):
@@ -253,11 +295,17 @@ def read_toml(path: Path) -> tuple[Plan, list[str]]:
         plan = Plan.of(words)
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
-    return plan, [s if s == BUILT_IN else str(here / s) for s in signals]
+    return plan, [s if is_name(s) else f"{here}/{s}" for s in signals]
+
+
+def is_name(signal: str) -> bool:
+    """Tell the name of something that comes along from a path."""
+    return signal == BUILT_IN or signal in DATA_SETS
 
 
 def _relative(path: str, folder: Path) -> str:
-    return os.path.relpath(path, folder)
+    relative = os.path.relpath(path, folder)
+    return f"./{relative}" if is_name(relative) else relative
 
 
 def _moved(value: Any, folder: Path) -> Any:

@@ -122,6 +122,10 @@ class Results:
     warnings: tuple[str, ...]
     """Validity warnings and what could not be held equal, one sentence each."""
     method: Mapping[str, str] = field(default_factory=dict)
+    target_verdicts: tuple[Verdict, ...] = ()
+    """Verdicts on the steps to the plan's target, where it has one."""
+    steps_to_target: Mapping[str, float | None] = field(default_factory=dict)
+    """By the run's id, where the plan has a target; None where it was never reached."""
 
     def to_pandas(self) -> "DataFrame":
         """Return one row a run.
@@ -129,10 +133,12 @@ class Results:
         Returns:
             A frame with columns run, design, seed, status, steps, seconds, parameters, one for
             each axis in which the designs differ (and signal, where there are several), then one
-            for each metric.
+            for each metric, and steps_to_target where the plan has a target (empty where it was
+            never reached).
         """
         import pandas
 
+        reached = bool(self.steps_to_target)
         several = len({run.signal for run in self.runs}) > 1
         return pandas.DataFrame(
             [
@@ -145,8 +151,9 @@ class Results:
                     "seconds": run.seconds,
                     "parameters": run.parameters,
                     **({"signal": run.signal} if several else {}),
-                    **{axis: run.settings[axis] for axis in self.axes},
+                    **{axis: run.settings.get(axis) for axis in self.axes},
                     **{name: run.metrics[name] for name in sorted(run.metrics, key=_column)},
+                    **({"steps_to_target": self.steps_to_target[run.id]} if reached else {}),
                 }
                 for run in self.runs
             ]

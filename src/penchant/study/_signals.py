@@ -1,26 +1,47 @@
-"""What a study is about: pictures, arrays and tasks of one's own, as a user names them."""
+"""What a study is about: pictures, labelled data and one's own tasks, as a user names them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from penchant.errors import PenchantError, nearest
-from penchant.study._plan import BUILT_IN, Plan
+from penchant.study._plan import BUILT_IN, DENSE_WORDS, Plan, is_name
 from penchant.tasks import (
+    ClassificationTask,
     HeldOut,
+    Labelled,
     Metric,
     Picture,
     PictureTask,
     Task,
     builtin_picture,
     find_pictures,
+    is_labelled,
+    load_labelled,
     load_picture,
 )
 
-Signal = str | Path | Picture | np.ndarray | Task
-"""A picture's path, a folder of them, a loaded picture, an array of its values, or any task."""
+Signal = str | Path | Picture | Labelled | np.ndarray | Task
+"""A picture's path, a folder of them, labelled data by name or path, what was loaded, or a task."""
+
+
+def usual_words(signals: Signal | Sequence[Signal]) -> dict[str, Any]:
+    """Return what a plan on these signals says where its user does not."""
+    return dict(DENSE_WORDS) if any(map(_is_labelled, listed(signals))) else {}
+
+
+def _is_labelled(signal: Signal) -> bool:
+    if isinstance(signal, str | Path):
+        return is_labelled(signal)
+    return isinstance(signal, Labelled | ClassificationTask)
+
+
+def listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
+    """Put a single signal into a list."""
+    return [signals] if isinstance(signals, Signal) else list(signals)
 
 
 def load_signals(
@@ -30,39 +51,64 @@ def load_signals(
 
     Args:
         signals: one or several.
-        plan: says how large a picture is and what is held out.
+        plan: says how large a picture is, what is held out, and how noisy the rest is.
 
     Returns:
         The signals' paths (none unless each has one), and the tasks.
 
     Raises:
-        PenchantError: a signal that does not load, none at all, or two of one name.
+        PenchantError: a signal that does not load, none at all, two of one name, or signals that
+            are not scored alike.
     """
     paths: list[str] = []
     tasks: list[Task] = []
-    pattern = HeldOut.parse(plan.held_out)
-    for signal in [signals] if isinstance(signals, Signal) else signals:
-        if isinstance(signal, Task):
-            tasks.append(signal)
-        elif isinstance(signal, Picture):
-            tasks.append(PictureTask(signal, pattern))
-        elif isinstance(signal, np.ndarray):
-            values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
-            tasks.append(PictureTask(Picture(f"array {len(tasks) + 1}", values), pattern))
-        elif str(signal) == BUILT_IN:
-            paths.append(BUILT_IN)
-            tasks.append(PictureTask(builtin_picture(plan.size), pattern))
+    for signal in listed(signals):
+        if isinstance(signal, str | Path):
+            places = [str(signal)] if is_name(str(signal)) else map(str, signal_paths(Path(signal)))
+            for place in places:
+                paths.append(place)
+                tasks.append(_task_at(place, plan))
         else:
-            for path in find_pictures([Path(signal)]):
-                paths.append(str(path))
-                tasks.append(PictureTask(load_picture(path, plan.size), pattern))
+            tasks.append(_task(signal, plan, f"array {len(tasks) + 1}"))
     if not tasks:
         raise PenchantError("Study: no signal is given; at least one is needed")
     names = [task.name for task in tasks]
     for name in names:
         if names.count(name) > 1:
             raise PenchantError(f"two signals are called {name!r}; rename one of them")
+    for task in tasks:
+        if task.metrics != tasks[0].metrics:
+            raise PenchantError(
+                f"{tasks[0].name} and {task.name} are not scored alike; a study is about pictures "
+                "or about labelled data"
+            )
     return (paths if len(paths) == len(tasks) else []), tuple(tasks)
+
+
+def signal_paths(path: Path) -> list[Path]:
+    """List the files or folders that each hold one signal: a folder of pictures holds several."""
+    return [path] if is_labelled(path) else find_pictures([path])
+
+
+def _task_at(place: str, plan: Plan) -> Task:
+    if is_labelled(place):
+        return _task(load_labelled(place, plan.size), plan, "")
+    if place == BUILT_IN:
+        return _task(builtin_picture(plan.size), plan, "")
+    return _task(load_picture(Path(place), plan.size), plan, "")
+
+
+def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str) -> Task:
+    if isinstance(signal, Task):
+        return signal
+    if isinstance(signal, Labelled):
+        if plan.noise:
+            raise PenchantError(f"noise={plan.noise:g}: labelled data take none, pictures do")
+        return ClassificationTask(signal, plan.held_out)
+    if isinstance(signal, np.ndarray):
+        values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
+        signal = Picture(name, values)
+    return PictureTask(signal, HeldOut.parse(plan.held_out), plan.noise)
 
 
 def chosen_metric(plan: Plan, tasks: Sequence[Task]) -> Metric:

@@ -26,10 +26,17 @@ from penchant.study._jobs import Event, Finished, Job
 from penchant.study._model_file import network_from
 from penchant.study._plan import PILOT_SEED, Plan, read_toml
 from penchant.study._results import Pilot, Reconstruction, Results, Run
-from penchant.study._signals import Signal, chosen_metric, load_signals
+from penchant.study._signals import (
+    Signal,
+    chosen_metric,
+    listed,
+    load_signals,
+    usual_words,
+)
 from penchant.study._store import MEMORY, Store
+from penchant.study._target import steps_to
 from penchant.study._tuning import best, candidates
-from penchant.study._verdicts import verdicts
+from penchant.study._verdicts import target_verdicts, verdicts
 from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import (
@@ -46,11 +53,13 @@ class Study:
 
     Args:
         signals: a picture's path, a folder of them, a `Picture`, an array of values in [0, 1]
-            (height × width, or with 1 or 3 channels), any `Task`, or a list of these;
-            ``"built-in"`` is a photograph that comes with scikit-image.
+            (height × width, or with 1 or 3 channels), labelled data by name or path (see
+            `load_labelled`) or as `Labelled`, any `Task`, or a list of these; ``"built-in"`` is a
+            photograph that comes with scikit-image, ``"digits"`` scikit-learn's digits.
         out: the study's folder; without one, nothing is kept after the process ends.
         words: the plan, in the words of `penchant compare` (see `Plan`): vary, designs, seeds,
-            steps, size, held_out, tune, match, baseline, metric, margin, batch.
+            steps, size, held_out, noise, tune, match, baseline, metric, margin, target, batch,
+            family. What is not given follows from the kind of signal.
 
     Raises:
         PenchantError: a word, value or signal that does not fit.
@@ -66,9 +75,10 @@ class Study:
     def __init__(
         self, signals: Signal | Sequence[Signal], *, out: str | Path | None = None, **words: Any
     ) -> None:
-        self.plan = Plan.of(words)
+        several = listed(signals)
+        self.plan = Plan.of({**usual_words(several), **words})
         self.folder = None if out is None else Path(out)
-        self.paths, self.tasks = load_signals(signals, self.plan)
+        self.paths, self.tasks = load_signals(several, self.plan)
         self.metric = chosen_metric(self.plan, self.tasks)
         self.designs = self._with_widths()
 
@@ -87,8 +97,12 @@ class Study:
     def _with_widths(self) -> tuple[dict[str, Design], ...]:
         """For each signal its designs by label: resolved and with widths, before pilots.
 
-        What fails in a user's own activation fails here, before any file is made.
+        What fails in a user's own activation, or does not fit a task, fails here, before any file
+        is made.
         """
+        for task in self.tasks:
+            for one in self.plan.labelled().values():
+                one.divergence_of(task)
         return tuple(
             with_widths(
                 {label: one.resolved() for label, one in self.plan.labelled().items()},
@@ -263,14 +277,16 @@ class Study:
         chosen = self._chosen(pilots)
         planned = self._planned(chosen)
         runs = tuple(_named(store.run(self._id(job)), job) for job in planned)
-        labels = tuple(self.plan.labelled())
+        labels, baseline = tuple(self.plan.labelled()), self.plan.baseline_label()
+        target = self.plan.target
         return Results(
             folder=self.folder,
             plan={
                 "signals": [task.name for task in self.tasks],
                 "notices": [f"{t.name}: {notice}" for t in self.tasks for notice in t.notices],
                 **self.plan.model_dump(),
-                "baseline": self.plan.baseline_label(),
+                "noun": self.tasks[0].noun,
+                "baseline": baseline,
                 "metric": self.metric.name,
                 "margin": self.metric.margin,
                 "unit": self.metric.unit,
@@ -281,7 +297,17 @@ class Study:
             metric=self.metric.name,
             runs=runs,
             pilots=tuple(p.named() for p in pilots),
-            verdicts=verdicts(runs, labels, self.plan.baseline_label(), self.metric),
+            verdicts=verdicts(runs, labels, baseline, self.metric, 1 if target is None else 2),
+            target_verdicts=(
+                ()
+                if target is None
+                else target_verdicts(runs, labels, baseline, self.metric, target)
+            ),
+            steps_to_target=(
+                {}
+                if target is None
+                else {run.id: steps_to(run, self.metric, target) for run in runs}
+            ),
             reconstructions=tuple(self._reconstructions(planned, store)),
             warnings=(
                 *self._warnings(chosen),
@@ -300,7 +326,8 @@ class Study:
             for job in jobs:
                 if job.task == index and job.seed == 0:
                     network = network_from(store.network(self._id(job)), job.settings, task, seed=0)
-                    picture = split.reconstruct(network)
+                    divergence = job.settings.divergence_of(task)
+                    picture = split.reconstruct(task.answering(network, divergence))
                     yield Reconstruction(task.name, job.design, 0, picture)
 
     def _network_files(

@@ -8,33 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from penchant.nn import ACTIVATIONS
 from penchant.randomness import key
 from penchant.study._design import Design
 
-REACH = {"learning_rate": 4.0, "scale": 2.0, "bandwidth": 2.0}
-"""How far a pilot goes from the default, as a factor either way."""
-
-
-def tunable(design: Design) -> tuple[str, ...]:
-    """Name the numbers that pilots choose: those that the user left open and that matter.
-
-    A scale matters where the activation sees it as bandwidth; for the rectifiers and sigmoids
-    (default scale 1) the weights do the same work.
-
-    Example:
-        >>> tunable(Design(activation="sine")), tunable(Design(learning_rate=0.1))
-        (('learning_rate', 'scale'), ())
-    """
-    names = []
-    if design.learning_rate is None:
-        names.append("learning_rate")
-    member = ACTIVATIONS.get(design.activation)
-    if design.scale is None and member is not None and member.default_scale != 1:
-        names.append("scale")
-    if design.bandwidth is None and design.encoding == "fourier":
-        names.append("bandwidth")
-    return tuple(names)
+COLUMNS = ("learning_rate", "scale", "bandwidth")
+"""Each number's place in the sequence, the same for every design."""
 
 
 def candidates(design: Design, pilots: int) -> list[Design]:
@@ -48,21 +26,21 @@ def candidates(design: Design, pilots: int) -> list[Design]:
         Resolved designs, the default first.
 
     Example:
-        >>> one = Design(activation="relu")
+        >>> from penchant.study import design
+        >>> one = design({"activation": "relu"})
         >>> tried = candidates(one, 3)
-        >>> len(tried), tried[0] == one.resolved(), tunable(one)
+        >>> len(tried), tried[0] == one.resolved(), one.open_numbers()
         (3, True, ('learning_rate',))
     """
     from scipy.stats import qmc
 
-    default, names = design.resolved(), tunable(design)
+    default, names = design.resolved(), design.open_numbers()
     if pilots == 0 or not names:
         return []
-    points = qmc.Halton(len(REACH), rng=np.random.default_rng(key(0, "pilots"))).random(pilots)
-    columns = list(REACH)
+    points = qmc.Halton(len(COLUMNS), rng=np.random.default_rng(key(0, "pilots"))).random(pilots)
     tried = [default]
     for point in points[1:]:
-        factors = {n: REACH[n] ** (2 * point[columns.index(n)] - 1) for n in names}
+        factors = {n: design.reach[n] ** (2 * point[COLUMNS.index(n)] - 1) for n in names}
         tried.append(
             default.replaced(**{n: float(getattr(default, n) * f) for n, f in factors.items()})
         )

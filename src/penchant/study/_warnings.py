@@ -6,11 +6,11 @@ from statistics import fmean
 
 from penchant.nn import ACTIVATIONS
 from penchant.study._design import Design
+from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._plan import Plan
 from penchant.study._results import Run
-from penchant.study._tuning import tunable
 from penchant.study._width import parameters
-from penchant.tasks import PictureTask, Task
+from penchant.tasks import ClassificationTask, PictureTask, Task
 
 GRID_SEEDS = 3
 """Seeds on which designs are held against a plain grid."""
@@ -39,19 +39,21 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
             + (" Use match=parameters to compare at equal size." if plan.match == "width" else "")
         )
     for label, design in designs.items():
-        if counts[label] > task.seen_values() / 2:
+        by_heart = counts[label] > task.seen_values() / 2
+        # A class is one of a few words, and held-out accuracy asks whether it was learnt by heart.
+        if by_heart and not isinstance(task, ClassificationTask):
             found.append(
                 f"{label} has {counts[label]:,} parameters, more than half the "
                 f"{task.seen_values():,} seen values: it can learn its samples by heart."
             )
-        if isinstance(task, PictureTask):
+        if isinstance(task, PictureTask) and isinstance(design, CoordinateDesign):
             found += _sampling_warnings(label, design, task.nyquist)
     originals = plan.labelled()
-    untuned = [label for label, design in originals.items() if tunable(design)]
+    untuned = [label for label, design in originals.items() if design.open_numbers()]
     if plan.tune == 0 and untuned:
         found.append(
             "No pilots: learning rates and scales are the package's defaults, tuned on other "
-            "pictures; a rate alone can move a design by many decibels."
+            "data; a rate alone can move a design further than most choices do."
         )
     fixed = [label for label, design in originals.items() if design.learning_rate is not None]
     if fixed and len(fixed) < len(originals):
@@ -61,7 +63,7 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
     return found
 
 
-def _sampling_warnings(label: str, design: Design, nyquist: float) -> list[str]:
+def _sampling_warnings(label: str, design: CoordinateDesign, nyquist: float) -> list[str]:
     found = []
     code = design.make_encoding(2, 0)
     if code.period is not None and code.period <= 2:

@@ -1,4 +1,4 @@
-"""Choosing widths: below half the seen values by default, or equal in parameters where asked."""
+"""Choosing widths: a family's own, below half the seen values, or equal in parameters if asked."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -23,8 +23,9 @@ def with_widths(
 ) -> dict[str, Design]:
     """Give every design that has none a width.
 
-    The common width is the largest, up to 256, at which no design has more parameters than half
-    the seen values; beyond that a network can learn its samples by heart. With
+    The common width is the family's usual one or, for families without, the largest up to 256 at
+    which no design has more parameters than half the seen values; beyond that a network can learn
+    its samples by heart. With
     ``match="parameters"`` the baseline keeps it, and each other design takes the width whose
     number of parameters is nearest to the baseline's.
 
@@ -38,7 +39,7 @@ def with_widths(
         The designs with widths.
     """
     shape = (task.inputs, task.outputs)
-    free = [design for design in designs.values() if design.width is None]
+    free = [d for d in designs.values() if d.width is None and d.usual_width is None]
     common = NARROWEST
     if free:
         limit = task.seen_values() / 2
@@ -46,7 +47,7 @@ def with_widths(
             lambda width: all(parameters(design, width, *shape) <= limit for design in free)
         )
     chosen = {
-        label: design if design.width else design.replaced(width=common)
+        label: design if design.width else design.replaced(width=design.usual_width or common)
         for label, design in designs.items()
     }
     if match == "width":

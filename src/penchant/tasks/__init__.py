@@ -1,9 +1,18 @@
 """Signals to reconstruct: loading, asking, scoring. Tasks know nothing of designs."""
 
+from penchant.tasks._calibration import Reliability as Reliability
+from penchant.tasks._calibration import calibration_error as calibration_error
+from penchant.tasks._calibration import reliability as reliability
+from penchant.tasks._classification import ClassificationSplit as ClassificationSplit
+from penchant.tasks._classification import ClassificationTask as ClassificationTask
+from penchant.tasks._data_sets import DATA_SETS as DATA_SETS
+from penchant.tasks._data_sets import is_labelled as is_labelled
+from penchant.tasks._data_sets import load_labelled as load_labelled
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
 from penchant.tasks._held_out import HeldOut as HeldOut
+from penchant.tasks._labelled import Labelled as Labelled
 from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
 from penchant.tasks._picture import find_pictures as find_pictures
@@ -18,32 +27,45 @@ from penchant.tasks._scores import band_edges as band_edges
 from penchant.tasks._scores import band_errors as band_errors
 from penchant.tasks._scores import psnr as psnr
 from penchant.tasks._scores import ssim_map as ssim_map
+from penchant.tasks._signed import signed_answering as signed_answering
+from penchant.tasks._signed import signed_divergence as signed_divergence
 from penchant.tasks._task import Metric as Metric
 from penchant.tasks._task import Score as Score
 from penchant.tasks._task import Split as Split
 from penchant.tasks._task import Task as Task
 
 __all__ = [
+    "DATA_SETS",
+    "ClassificationSplit",
+    "ClassificationTask",
     "GaussianClasses",
     "HeldOut",
+    "Labelled",
     "LinearLogits",
     "Metric",
     "Picture",
     "PictureSplit",
     "PictureTask",
     "QuadraticLogits",
+    "Reliability",
     "Score",
     "Split",
     "Task",
     "band_edges",
     "band_errors",
     "builtin_picture",
+    "calibration_error",
     "coordinates",
     "evaluate",
     "find_pictures",
     "grid_coordinates",
+    "is_labelled",
+    "load_labelled",
     "load_picture",
     "pixel_coordinates",
     "psnr",
+    "reliability",
+    "signed_answering",
+    "signed_divergence",
     "ssim_map",
 ]

@@ -139,7 +139,7 @@ def _confidences(
             f"reliability: probabilities from {low:g} to {high:g} in shape {shape}; they must be "
             "finite and within [0, 1] (of logits take softmax or sigmoid first)"
         )
-    if not ((labels % 1 == 0) & (labels >= 0) & (labels < classes)).all():
+    if not ((labels >= 0) & (labels < classes)).all() or (labels != labels.astype(int)).any():
         raise PenchantError(
             f"reliability: labels from {labels.min():g} to {labels.max():g} of type "
             f"{labels.dtype}; they must be whole numbers from 0 to {classes - 1}"

@@ -81,6 +81,10 @@ class ClassificationTask(Task):
     held_out: str
     shape: tuple[int, ...]
     noun = "data set"
+    _share: float
+    """The share that is drawn from each class; 0 for the data's own test part."""
+    _latest: dict[int, Float32[Tensor, "samples inputs"]]
+    """The standardised inputs of the latest seed: a study's runs of one seed come together."""
 
     def __init__(self, data: Labelled, held_out: str = "test") -> None:
         pattern, share = _parse(held_out, data)
@@ -106,11 +110,6 @@ class ClassificationTask(Task):
             _latest={},
         )
         self._check()
-
-    _share: float
-    """The share that is drawn from each class; 0 for the data's own test part."""
-    _latest: dict[int, Float32[Tensor, "samples inputs"]]
-    """The standardised inputs of the latest seed: a study's runs of one seed come together."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a task is the same for every design."""

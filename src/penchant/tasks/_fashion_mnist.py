@@ -63,8 +63,8 @@ def load_fashion_mnist() -> Labelled:
         path = folder / file
         if path.is_file() and _md5(path) != checksum:
             raise PenchantError(
-                f"{path}: not the published file (its MD5 is not {checksum}); remove it, and it "
-                "is downloaded again, or name the folder itself to classify what is in it"
+                f"{path}: not the published file (its MD5 is not {checksum}); fetch it again from "
+                f"{ADDRESS}, or name the folder itself to classify what is in it"
             )
     return replace(load_idx(folder, CLASSES), name="fashion-mnist")
 

@@ -111,10 +111,13 @@ def _labels(name: str, given: np.ndarray, samples: int) -> np.ndarray:
             f"Labelled {name!r}: labels of shape {given.shape} for {samples} samples; "
             f"one label a sample is needed, shape ({samples},)"
         )
-    if given.dtype.kind not in "buif" or (given.dtype.kind == "f" and (given % 1 != 0).any()):
+    if given.dtype.kind not in "buif" or (
+        given.dtype.kind == "f" and (given != np.floor(given)).any()
+    ):
+        example = given if given.dtype.kind != "f" else given[given != np.floor(given)]
         raise PenchantError(
-            f"Labelled {name!r}: labels of type {given.dtype} such as {given[0]!r}; they must be "
-            "whole numbers from 0, one for each class"
+            f"Labelled {name!r}: labels of type {given.dtype} such as {example.tolist()[0]!r}; they "
+            "must be whole numbers from 0, one for each class"
         )
     if given.min() < 0 or given.max() > samples:  # > so that what overflows int64 fails here too
         raise PenchantError(
@@ -135,7 +138,7 @@ def _check_classes(name: str, labels: np.ndarray, classes: tuple[str, ...], test
         raise PenchantError(f"Labelled {name!r}: {len(classes)} class; at least 2 are needed")
     if len(set(classes)) < len(classes):
         raise PenchantError(f"Labelled {name!r}: classes {classes}: two have the same name")
-    if not 0 <= test < len(labels):
+    if not isinstance(test, int | np.integer) or not 0 <= test < len(labels):
         raise PenchantError(
             f"Labelled {name!r}: test={test} of {len(labels)} samples; the test part is the last "
             "samples, 0 for none, and leaves some to learn from"

@@ -2,6 +2,7 @@
 
 A sample is a pixel's centre. The longer side spans [-1, 1] and the shorter one less, so that a
 unit is the same length along both. Training sees colours in [-1, 1], scores are taken in [0, 1].
+With noise, training sees noisy colours and scores are still taken against the picture itself.
 """
 
 import hashlib
@@ -13,12 +14,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from penchant.divergences import Divergence, LinkName
 from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks._grid import fit_grid
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import MAX_PIXELS, Picture
 from penchant.tasks._scores import band_errors, psnr, ssim_map
+from penchant.tasks._signed import signed_answering, signed_divergence
 from penchant.tasks._task import Metric, Score, Split, Task
 
 _VERSION = 1  # part of the fingerprint: raise it whenever the same picture would score otherwise
@@ -154,14 +157,18 @@ class PictureTask(Task):
     Args:
         picture: the signal.
         held_out: a pattern as `HeldOut.parse` reads it.
+        noise: standard deviation of Gaussian noise on what training sees, in units of the
+            picture's [0, 1]; noisy values are clipped to it, as in a camera. Scores ask for the
+            picture without the noise.
 
     Attributes:
         picture: the signal.
         held_out: the pattern.
+        noise: as given.
         nyquist: the sampling limit in cycles per unit of coordinate, max(height, width) / 4.
 
     Raises:
-        PenchantError: an unknown pattern, or a picture too small for it.
+        PenchantError: an unknown pattern, a picture too small for it, or noise outside [0, 1].
 
     Example:
         >>> picture = Picture("grey", np.full((4, 8, 1), 0.5, np.float32))
@@ -172,25 +179,37 @@ class PictureTask(Task):
 
     picture: Picture
     held_out: HeldOut
+    noise: float
     nyquist: float
+    noun = "picture"
 
-    def __init__(self, picture: Picture, held_out: str | HeldOut = "none") -> None:
+    def __init__(
+        self, picture: Picture, held_out: str | HeldOut = "none", noise: float = 0.0
+    ) -> None:
+        if not 0 <= noise <= 1:
+            raise PenchantError(
+                f"noise={noise}: a standard deviation from 0 to 1 is needed, in units of the "
+                "picture's values"
+            )
         pattern = HeldOut.parse(held_out) if isinstance(held_out, str) else held_out
         height, width, channels = picture.values.shape
         pattern.count(height, width)  # raises if the picture is too small for it
         shown = _SEEN if pattern.pattern == "none" else _HELD_OUT + _SEEN
         content = hashlib.blake2b(picture.values.tobytes(), digest_size=16)
         content.update(f"{picture.values.shape} {pattern} version {_VERSION}".encode())
+        if noise:
+            content.update(f"noise {noise}".encode())
         self.__dict__.update(  # past __setattr__, which refuses
             picture=picture,
             held_out=pattern,
+            noise=noise,
             nyquist=max(height, width) / 4,
             name=picture.name,
             metrics=tuple(sorted(shown, key=lambda metric: metric.name)),
             inputs=2,
             outputs=channels,
             fingerprint=content.hexdigest(),
-            notices=picture.notices,
+            notices=picture.notices + _noise_notice(picture, noise),
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -199,7 +218,24 @@ class PictureTask(Task):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction: the picture and the pattern are all there is."""
-        return PictureTask, (self.picture, self.held_out)
+        return PictureTask, (self.picture, self.held_out, self.noise)
+
+    def divergence(
+        self, name: str | None = None, link: LinkName | None = None, **numbers: float
+    ) -> Divergence:
+        """Return what training minimises, by default L2; see `Task.divergence`.
+
+        Args:
+            name: ``l2``, ``l1``, ``huber``, ``kl`` or ``cross_entropy``; the last two take a
+                colour in [0, 1] as the probability of a yes.
+            link: ``identity`` or ``sigmoid``.
+            numbers: of the divergence.
+        """
+        return signed_divergence(name, link, **numbers)
+
+    def answering(self, network: nn.Module, divergence: Divergence) -> nn.Module:
+        """Return the network, behind a sigmoid where its divergence is."""
+        return signed_answering(network, divergence)
 
     def split(self, seed: int, *, validation: bool = False) -> "PictureSplit":
         """Divide the pixels for a seed; see `Task.split`.
@@ -219,7 +255,17 @@ class PictureTask(Task):
             order = torch.randperm(len(seen), generator=generator(seed, "validation")).numpy()
             fifth = max(1, round(len(seen) / 5))
             asked, seen = np.sort(seen[order[:fifth]]), np.sort(seen[order[fifth:]])
-        return PictureSplit(self, seen, asked)
+        shown = self._noisy(seed)
+        # A pilot may know no more than training does: what it is asked about is noisy too.
+        return PictureSplit(seen, asked, shown, shown if validation else self.picture.values)
+
+    def _noisy(self, seed: int) -> Float[np.ndarray, "height width channels"]:
+        if not self.noise:
+            return self.picture.values
+        draws = torch.randn(self.picture.values.shape, generator=generator(seed, "noise"))
+        noisy: Float[np.ndarray, "height width channels"]
+        noisy = (self.picture.values + self.noise * draws.numpy()).clip(0, 1)
+        return noisy
 
     def seen_values(self) -> int:
         """Count the numbers that training sees: seen pixels times channels."""
@@ -248,9 +294,10 @@ class PictureSplit(Split):
     """One seed's seen and held-out samples of a picture; made by `PictureTask.split`.
 
     Args:
-        task: the task.
         seen: indices of the training samples, row by row.
         held_out: indices of the samples that the held-out metrics ask about; may be empty.
+        shown: the picture as training sees it, with its noise.
+        truth: the picture that scores ask for.
 
     Attributes:
         inputs: the training samples' coordinates.
@@ -264,16 +311,18 @@ class PictureSplit(Split):
 
     def __init__(
         self,
-        task: PictureTask,
         seen: Int[np.ndarray, "seen"],
         held_out: Int[np.ndarray, "held_out"],
+        shown: Float[np.ndarray, "height width channels"],
+        truth: Float[np.ndarray, "height width channels"],
     ) -> None:
         self.seen, self.held_out = seen, held_out
-        self._truth = task.picture.values
+        self._truth = truth
         height, width, channels = self._truth.shape
         self._grid = pixel_coordinates(height, width)
         self.inputs = self._grid[torch.from_numpy(seen)]
-        self.targets = torch.from_numpy(self._truth.reshape(-1, channels)[seen] * 2 - 1)
+        self._shown = shown
+        self.targets = torch.from_numpy(shown.reshape(-1, channels)[seen] * 2 - 1)
         self.training_mean = self.targets.double().mean(dim=0).float()
 
     def reconstruct(self, network: nn.Module) -> Float[np.ndarray, "height width channels"]:
@@ -313,7 +362,7 @@ class PictureSplit(Split):
 
     def grid_score(self, values: int) -> Score:
         """Score a plain bilinear grid of about as many values, fitted to the seen samples."""
-        return self._score(fit_grid(self._truth, self.seen, values), final=True)
+        return self._score(fit_grid(self._shown, self.seen, values), final=True)
 
     def constant_score(self) -> Score:
         """Score the mean of the training samples, given everywhere."""
@@ -341,3 +390,17 @@ class PictureSplit(Split):
             if similarity is not None:
                 metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
         return Score(metrics, band_errors(prediction, self._truth))
+
+
+def _noise_notice(picture: Picture, noise: float) -> tuple[str, ...]:
+    """Say how much of the noise is no longer Gaussian, since values end at 0 and 1."""
+    if not noise:
+        return ()
+    from scipy.special import ndtr
+
+    values = picture.values.astype(np.float64)
+    clipped = float(np.mean(ndtr(-values / noise) + ndtr((values - 1) / noise)))
+    return (
+        f"trained on values with Gaussian noise of standard deviation {noise:g}, of which "
+        f"{clipped:.1%} are clipped at 0 or 1; scored without the noise",
+    )

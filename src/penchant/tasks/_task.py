@@ -1,6 +1,6 @@
 """What a task is: data, what a network is asked about it, and how the answer is scored.
 
-Training sees a split's `inputs` and `targets` and the task's `divergence`, nothing else; so a
+Training sees a split's `inputs` and `targets` and a divergence that suits them, nothing else; so a
 picture and a table of labels pass through the same study.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from penchant.divergences import L2, Divergence
+from penchant.divergences import Divergence, LinkName, divergence
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,34 @@ class Task(ABC):
     """Hash of everything that scores depend on: the data and the held-out pattern."""
     notices: tuple[str, ...] = ()
     """What was done to the data on the way in, one sentence each."""
-    divergence: Divergence = L2()
-    """What training minimises."""
+    noun: str = "signal"
+    """What reports call the kind: a picture, a data set."""
+
+    def divergence(
+        self, name: str | None = None, link: LinkName | None = None, **numbers: float
+    ) -> Divergence:
+        """Return what training minimises.
+
+        Args:
+            name: of a divergence; by default the task's own choice, here L2.
+            link: what turns the network's output into its answer; by default the task's own choice.
+            numbers: of the divergence, such as Huber's delta.
+
+        Returns:
+            A divergence between the network's outputs and a split's targets, averaged over
+            samples. It does not look at values: the task has checked its targets, and outputs that
+            are not finite are for training to notice.
+
+        Raises:
+            PenchantError: a name or link that does not fit the task's targets.
+        """
+        return divergence(
+            name or "l2", link=link or "identity", reduction="mean", validate=False, **numbers
+        )
+
+    def answering(self, network: nn.Module, divergence: Divergence) -> nn.Module:
+        """Return what `Split.score` is to be given of a network that a divergence has trained."""
+        return network
 
     @abstractmethod
     def split(self, seed: int, *, validation: bool = False) -> Split:

@@ -64,7 +64,7 @@ class AutogradGradient(Gradient):
 
     def _add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
         divergence = self.divergence(self.network(inputs), targets)
-        (share * divergence).backward()  # type: ignore[no-untyped-call]
+        (share * divergence).backward()
         return float(divergence.detach())
 
 

@@ -92,9 +92,12 @@ class Training:
         self.seconds = 0.0
         """Processor seconds spent in steps by the calling thread, the only one in a study."""
         self.divergence = math.nan
-        """Mean over the last batch, before its step."""
+        """What is minimised, as a mean over the last batch before its step."""
         self.diverged = False
-        self._gradient = gradient_of(network, divergence)
+        # A network that diverges answers nan, which is for this class to notice, not an error.
+        self.minimised = copy.copy(divergence)
+        self.minimised.validate = False
+        self._gradient = gradient_of(network, self.minimised)
         self._optimizer = Optimizer(network, recipe.optimizer, recipe.learning_rate)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)

@@ -1,0 +1,214 @@
+"""Designs of fully connected networks: the coordinate network, and the dense one for data."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from penchant.errors import PenchantError, nearest
+from penchant.nn import ACTIVATIONS, ENCODINGS, Activation, CoordinateNet, Encoding
+from penchant.nn import activation as make_activation
+from penchant.nn import encoding as make_encoding
+from penchant.randomness import generator
+from penchant.study import _own
+from penchant.study._defaults import DENSE_LEARNING_RATES, LEARNING_RATES, NUMBERS
+from penchant.study._design import Design, Positive
+from penchant.training import OptimizerName
+
+_ENCODING_NUMBERS = ("frequencies", "bandwidth", "bins")
+
+
+class FullyConnected(Design):
+    """Layers of one width, each followed by an activation."""
+
+    activation: str = "relu"
+    scale: float | None = Positive
+    """The activation's s."""
+    omega: float | None = Positive
+    """WIRE's second number, the frequency ω₀."""
+    k: float | None = Positive
+    """FINER's second number, the bound of the first layer's biases."""
+    depth: int = Field(default=3, gt=0, le=64)
+    """Hidden layers, each followed by the activation."""
+
+    @model_validator(mode="after")
+    def _check_activation(self) -> Self:
+        if not _own.is_own(self.activation) and self.activation not in ACTIVATIONS:
+            known = nearest(self.activation, list(ACTIVATIONS))
+            raise ValueError(f"activation={self.activation!r} is unknown: {known}, or file.py:Name")
+        for name in ("omega", "k"):
+            if getattr(self, name) is not None and name not in self._activation_numbers():
+                raise ValueError(f"{name}: activation {self.activation!r} has no such number")
+        return self
+
+    def _activation_numbers(self) -> tuple[str, ...]:
+        own = _own.is_own(self.activation)
+        return ("scale",) if own else tuple(ACTIVATIONS[self.activation].numbers)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The activation, and the divergence where one was chosen."""
+        named = (_own.label(self.activation), self.divergence)
+        return tuple(name for name in named if name is not None)
+
+    @property
+    def form(self) -> str:
+        """The network's shape in words."""
+        return f"{self.depth} layers of {self.width}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All fields that say something, with an own activation named by its content."""
+        return {**super().identity, "activation": _own.fingerprint(self.activation)}
+
+    def make_activation(self) -> Activation:
+        """Build the activation alone."""
+        own = _own.is_own(self.activation)
+        source: Any = _own.load(self.activation) if own else self.activation
+        return make_activation(source, scale=self.scale, omega=self.omega, k=self.k)
+
+    def open_numbers(self) -> tuple[str, ...]:
+        """Name the numbers that the user left open and that matter.
+
+        A scale matters where the activation sees it as bandwidth; for the rectifiers and sigmoids
+        (default scale 1) the weights do the same work.
+        """
+        member = ACTIVATIONS.get(self.activation)
+        scaled = member is not None and member.default_scale != 1
+        matters = {"learning_rate": True, "scale": scaled}
+        return tuple(n for n, does in matters.items() if does and getattr(self, n) is None)
+
+    def resolved(self) -> Self:
+        """Return the design with every number filled in, but for the width."""
+        tuned = NUMBERS.get(self.activation, {})
+        start = self.replaced(**{n: v for n, v in tuned.items() if getattr(self, n) is None})
+        member = start.make_activation()
+        filled = {n: getattr(member, n) for n in start._activation_numbers()}
+        return self.replaced(learning_rate=self.learning_rate or self._default_rate(), **filled)
+
+    def _default_rate(self) -> float:
+        rates = LEARNING_RATES[self.optimizer]
+        return rates.get(self.activation, rates["default"])
+
+    def build(self, inputs: int, outputs: int, seed: int) -> CoordinateNet:
+        """Build the network, its draws keyed by the seed; see `Design.build`."""
+        if self.width is None:
+            raise PenchantError(f"design {self.label}: width is needed to build a network")
+        try:
+            return CoordinateNet(
+                inputs,
+                outputs,
+                width=self.width,
+                depth=self.depth,
+                activation=self.make_activation(),
+                encoding=self.make_encoding(inputs, seed),
+                seed=seed,
+            )
+        except ArithmeticError as error:
+            raise PenchantError(
+                f"design {self.label}: with scale={self.scale} its layers cannot be initialised "
+                f"({error}); a scale nearer to the activation's own is needed"
+            ) from error
+
+    def make_encoding(self, inputs: int, seed: int) -> Encoding:
+        """Build the encoding alone: here none."""
+        return make_encoding("none", inputs, generator=generator(seed, "init/encoding"))
+
+
+class CoordinateDesign(FullyConnected):
+    """A coordinate network, from a point to the values there, for signals to reconstruct.
+
+    Example:
+        >>> CoordinateDesign(activation="sine", encoding="nerf").label
+        'sine+nerf'
+        >>> CoordinateDesign(activation="sine").resolved().scale is None
+        False
+    """
+
+    family: Literal["coordinate"] = "coordinate"
+    encoding: str = "none"
+    frequencies: int | None = Field(default=None, gt=0, le=4096)
+    """How many frequencies NeRF's encoding has for each coordinate, or random Fourier features."""
+    bandwidth: float | None = Positive
+    """Standard deviation of the random Fourier frequencies, in cycles per unit."""
+    bins: int | None = Field(default=None, gt=0, le=4096)
+    """One-blob's bumps per coordinate."""
+
+    reach: ClassVar[Mapping[str, float]] = {"learning_rate": 4.0, "scale": 2.0, "bandwidth": 2.0}
+
+    @model_validator(mode="after")
+    def _check_encoding(self) -> Self:
+        if self.encoding not in ENCODINGS:
+            known = nearest(self.encoding, list(ENCODINGS))
+            raise ValueError(f"encoding={self.encoding!r} is unknown: {known}")
+        for name in _ENCODING_NUMBERS:
+            if getattr(self, name) is not None and not hasattr(self.make_encoding(2, 0), name):
+                raise ValueError(f"{name}: encoding {self.encoding!r} has no such number")
+        return self
+
+    @field_validator("frequencies", mode="after")
+    @classmethod
+    def _not_beyond_numbers(cls, frequencies: int | None, info: ValidationInfo) -> int | None:
+        # NeRF's waves double in frequency, and float32 ends at 2¹²⁷.
+        if frequencies and frequencies > 64 and info.data.get("encoding") == "nerf":
+            raise ValueError(f"frequencies={frequencies}: encoding 'nerf' takes at most 64")
+        return frequencies
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The activation, and the encoding and the divergence where these were chosen."""
+        first, *rest = super().choices
+        return (first, *([] if self.encoding == "none" else [self.encoding]), *rest)
+
+    def make_encoding(self, inputs: int, seed: int) -> Encoding:
+        """Build the encoding alone, its draws keyed by the seed."""
+        given = {n: getattr(self, n) for n in _ENCODING_NUMBERS if getattr(self, n) is not None}
+        draws = generator(seed, "init/encoding")
+        return make_encoding(self.encoding, inputs, generator=draws, **given)
+
+    def open_numbers(self) -> tuple[str, ...]:
+        """Name the numbers that the user left open and that matter, the bandwidth among them."""
+        has_it = self.bandwidth is None and self.encoding == "fourier"
+        return super().open_numbers() + (("bandwidth",) if has_it else ())
+
+    def resolved(self) -> Self:
+        """Return the design with every number filled in, but for the width."""
+        code = self.make_encoding(2, 0)
+        given = {n: getattr(code, n) for n in _ENCODING_NUMBERS if hasattr(code, n)}
+        return super().resolved().replaced(**given)
+
+
+class DenseDesign(FullyConnected):
+    """A multilayer perceptron, from a sample's features to one output a class, for labelled data.
+
+    It is a coordinate network without an encoding.
+
+    Example:
+        >>> DenseDesign(activation="gelu", divergence="kl").label
+        'gelu+kl'
+    """
+
+    family: Literal["dense"] = "dense"
+    depth: int = Field(default=2, gt=0, le=64)
+    optimizer: OptimizerName = "adam"
+    start_bias: float = Field(default=0.0, ge=-1000, le=1000)
+    """By how much the head favours one output, drawn by the seed, before the first step.
+
+    With 10 a network of several classes starts out confident, and for most samples wrong.
+    """
+
+    reach: ClassVar[Mapping[str, float]] = {"learning_rate": 10.0, "scale": 2.0}
+    usual_width: ClassVar[int | None] = 128
+
+    def _default_rate(self) -> float:
+        return DENSE_LEARNING_RATES[self.optimizer]
+
+    def build(self, inputs: int, outputs: int, seed: int) -> CoordinateNet:
+        """Build the network, its draws keyed by the seed; see `Design.build`."""
+        network = super().build(inputs, outputs, seed)
+        if self.start_bias:
+            draw = torch.randint(outputs, (), generator=generator(seed, "init/start-bias"))
+            with torch.no_grad():
+                network.head.bias[draw] += self.start_bias
+        return network
