@@ -1,54 +1,18 @@
 """The page in a real browser: no error, nothing wider than the screen, one zoom for all."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import driver as driver
+from browser import look, needs_browser, requests, scheme
 
 from penchant.report import report
 from penchant.study import Results
 
 from .conftest import ODD
 
-selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no chromium with chromedriver on this machine"
-)
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-dev-shm-usage",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "no-first-run",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options, Service(DRIVER))
-    yield started
-    started.quit()
-
-
-def _open(driver: Any, page: Path, width: int = 1000) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.get(page.as_uri())
+pytestmark = needs_browser
 
 
 @pytest.mark.parametrize("width", [390, 1600])
@@ -57,15 +21,11 @@ def test_pages_open_without_error_and_fit(
     driver: Any, results: Results, tmp_path: Path, kind: str, width: int
 ) -> None:
     page = report(results if kind == "usual" else ODD[kind](), tmp_path / "report.html")
-    _open(driver, page, width)
+    look(driver, page, width)
     driver.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert driver.get_log("browser") == []
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
-    requests = driver.execute_script(
-        "return performance.getEntriesByType('resource').map(e => e.name)"
-        ".filter(name => !name.startsWith('data:'))"
-    )
-    assert requests == []
+    assert requests(driver) == []
 
 
 def _frames(driver: Any) -> list[tuple[float, ...]]:
@@ -90,7 +50,7 @@ def test_all_pictures_zoom_and_move_together(driver: Any, results: Results, tmp_
     from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
     from selenium.webdriver.common.by import By
 
-    _open(driver, report(results, tmp_path / "report.html"))
+    look(driver, report(results, tmp_path / "report.html"))
     views = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden]) .view")
     assert len(views) == 7
     assert set(_frames(driver)) == {(0, 0, 1)}
@@ -123,7 +83,7 @@ def test_a_signal_is_chosen(driver: Any, tmp_path: Path) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.select import Select
 
-    _open(driver, report(ODD["several signals"](), tmp_path / "report.html"))
+    look(driver, report(ODD["several signals"](), tmp_path / "report.html"))
     Select(driver.find_element(By.CSS_SELECTOR, "[data-signal]")).select_by_visible_text("c")
     (wall,) = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden])")
     first = wall.find_element(By.CSS_SELECTOR, ".picture")
@@ -132,11 +92,10 @@ def test_a_signal_is_chosen(driver: Any, tmp_path: Path) -> None:
 
 def test_figures_follow_the_dark_scheme(driver: Any, results: Results, tmp_path: Path) -> None:
     colours = {}
-    _open(driver, report(results, tmp_path / "report.html"))
-    for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        colours[scheme] = driver.execute_script(
+    look(driver, report(results, tmp_path / "report.html"))
+    for name in ("light", "dark"):
+        scheme(driver, name)
+        colours[name] = driver.execute_script(
             """
             const style = element => getComputedStyle(element);
             const band = document.querySelector("#frequencies svg [id*=line2d] path[style*=mix]");

@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
 import pytest
+from markup import Reader
 
 import penchant.report as room
 from penchant.errors import PenchantError
@@ -15,50 +15,6 @@ from penchant.report._report import LARGEST_PAGE, page
 from penchant.study import Results
 
 from .conftest import ATTACK, DESIGNS, ODD, make_results
-
-
-class _Reader(HTMLParser):
-    """Collects what a browser would: text, ids, and elements that are left open."""
-
-    EMPTY = frozenset({"meta", "link", "img", "br", "use", "path", "rect"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.ids: list[str] = []
-        self.sources: list[str] = []
-        self.tags: list[str] = []
-        self.missing_alt = 0
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        self.left_open = list(self._open)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in self.EMPTY:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.tags.append(tag)
-        self.ids += [given["id"] or ""] if "id" in given else []
-        self.sources += [str(given[k]) for k in ("src", "href", "action") if k in given]
-        self.missing_alt += tag == "img" and not given.get("alt")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self.EMPTY:
-            return
-        assert self._open, f"</{tag}> closes nothing"
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not (self._open and self._open[-1] in {"script", "style"}):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def test_the_headline_names_the_winner(results: Results) -> None:
@@ -71,7 +27,7 @@ def test_the_headline_names_the_winner(results: Results) -> None:
 
 
 def test_every_design_and_verdict_appears_in_order_of_score(results: Results) -> None:
-    text = _Reader(page(results)).text
+    text = Reader(page(results)).text
     table = text[text.index("The designs") : text.index("Best first.")]
     places = [table.index(f" {name} 2") for name in ("finer", "sine", "gaussian", "relu+nerf")]
     assert places == sorted(places)
@@ -84,7 +40,7 @@ def test_every_design_and_verdict_appears_in_order_of_score(results: Results) ->
 
 
 def test_the_method_stands_in_full(results: Results) -> None:
-    text = _Reader(page(results)).text
+    text = Reader(page(results)).text
     for words in (
         "penchant run study.toml",
         "Held-out pattern random:0.5",
@@ -103,7 +59,7 @@ def test_the_method_stands_in_full(results: Results) -> None:
 def test_odd_studies_make_whole_pages(kind: str) -> None:
     results = ODD[kind]()
     text = page(results)
-    read = _Reader(text)
+    read = Reader(text)
     assert read.left_open == []
     assert len(read.ids) == len(set(read.ids))
     assert read.missing_alt == 0
@@ -114,7 +70,7 @@ def test_odd_studies_make_whole_pages(kind: str) -> None:
     missing = [name for name in results.designs if " ".join(name.split()) not in read.text]
     assert missing == []
     assert "nan" not in re.findall(r"\b\w+\b", read.text.lower())
-    summary = _Reader(html_summary(results))
+    summary = Reader(html_summary(results))
     assert summary.left_open == []
     assert "script" not in summary.tags
     assert summary.missing_alt == 0
@@ -124,7 +80,7 @@ def test_a_label_cannot_run(tmp_path: Path) -> None:
     text = report(ODD["attack"](), tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "<script>alert" not in html_summary(ODD["attack"]())
-    assert ATTACK.split("$")[0] in _Reader(text).text
+    assert ATTACK.split("$")[0] in Reader(text).text
 
 
 @pytest.mark.parametrize(
@@ -139,7 +95,7 @@ def test_a_label_cannot_run(tmp_path: Path) -> None:
     ],
 )
 def test_what_limits_a_verdict_is_said(kind: str, expected: str) -> None:
-    assert expected in _Reader(page(ODD[kind]())).text
+    assert expected in Reader(page(ODD[kind]())).text
 
 
 @pytest.mark.parametrize(
@@ -165,7 +121,7 @@ def test_an_untested_lead_is_called_untested(results: Results) -> None:
 def test_twelve_pictures_stay_below_the_limit(several: Results, tmp_path: Path) -> None:
     path = report(several, tmp_path / "report.html")
     assert path.stat().st_size < LARGEST_PAGE
-    read = _Reader(path.read_text(encoding="utf-8"))
+    read = Reader(path.read_text(encoding="utf-8"))
     assert "over 12 pictures" in read.text
     assert read.tags.count("img") == 12 * (1 + 2 * len(DESIGNS))
     for signal in ("kodim01", "kodim12"):

@@ -19,14 +19,14 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a divergence, a posterior or a step downhill: worked numbers, and a page."""
+    if topic is None:
+        _list_topics(out)
+        return
     from penchant.cli._output import check_file
     from penchant.cli._screen import Screen
     from penchant.explain import TOPICS, text
     from penchant.explain import explain as explained
 
-    if topic is None:
-        _list_topics(out)
-        return
     path = out or Path(f"explain-{topic}.html")
     if topic in TOPICS:
         check_file(path)

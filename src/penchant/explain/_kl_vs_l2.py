@@ -195,10 +195,10 @@ def _shape() -> Section:
     return Section(
         "A bowl and a shelf",
         (
-            "A function is convex if its chords never pass below it. Walk straight from the start to a "
-            "place near the bottom, the dashed line above. KL stays below its chord. L2 stays up "
-            "until the last moment, above its chord: one such place is enough to show that it is "
-            "not convex.",
+            "A function is convex if its chords never pass below it. Walk straight from the start "
+            "to a place near the bottom, the dashed line above. KL stays below its chord. L2 stays "
+            "up until the last moment, above its chord: one such place is enough to show that it "
+            "is not convex.",
         ),
         tuple(figures),
     )

@@ -1,7 +1,7 @@
 """An explanation on a terminal: its title, its answer, and the worked numbers."""
 
-import io
 import re
+import textwrap
 
 from penchant.explain._explanation import Explanation, Table
 
@@ -9,6 +9,8 @@ WIDTH = 100
 """Columns that are used where nobody says how many there are."""
 
 _NUMBER = re.compile(r"[+−-]?(\d[\d,.]*([eE][+−-]?\d+)?|∞)|–|")
+
+_HELD = "\N{NO-BREAK SPACE}"
 
 
 def text(explanation: Explanation, width: int = WIDTH) -> str:
@@ -21,21 +23,13 @@ def text(explanation: Explanation, width: int = WIDTH) -> str:
     Returns:
         Lines without trailing spaces; the last one ends.
     """
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(
-        file=stream, width=width, markup=False, highlight=False, emoji=False, color_system=None
-    )
-    console.print(explanation.title)
-    console.print()
-    console.print(explanation.summary)
-    console.print()
-    console.print(_table(explanation.table))
-    if explanation.table.caption:
-        console.print()
-        console.print(explanation.table.caption)
-    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+    parts = [
+        _fill(explanation.title, width),
+        _fill(explanation.summary, width),
+        _table(explanation.table, width),
+        _fill(explanation.table.caption, width),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def numeric(table: Table) -> tuple[bool, ...]:
@@ -49,8 +43,15 @@ def numeric(table: Table) -> tuple[bool, ...]:
     return tuple(all(_NUMBER.fullmatch(row[i]) for row in table.rows) for i in columns)
 
 
-def _table(table: Table) -> object:
+def _fill(paragraph: str, width: int) -> str:
+    """Break a paragraph into lines, but no "y = 1"."""
+    held = paragraph.replace(" = ", f"{_HELD}={_HELD}")
+    return textwrap.fill(held, width, break_on_hyphens=False).replace(_HELD, " ")
+
+
+def _table(table: Table, width: int) -> str:
     from rich import box
+    from rich.console import Console
     from rich.table import Table as Grid
 
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
@@ -58,4 +59,7 @@ def _table(table: Table) -> object:
         grid.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in table.rows:
         grid.add_row(*row)
-    return grid
+    console = Console(width=width, markup=False, highlight=False, emoji=False, color_system=None)
+    with console.capture() as captured:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -60,8 +60,8 @@ def worked(divergence: type[Divergence], target: float, answer: float) -> Worked
 
     Example:
         >>> from penchant.divergences import L2
-        >>> worked(L2, 1.0, 0.0)
-        Worked(target=1.0, answer=0.0, value=0.5, by_answer=-1.0, by_logit=0.0)
+        >>> worked(L2, 1.0, 0.5)
+        Worked(target=1.0, answer=0.5, value=0.125, by_answer=-0.5, by_logit=-0.125)
     """
     probability = 0 <= answer <= 1
     value, by_answer, by_logit = nan, nan, nan
