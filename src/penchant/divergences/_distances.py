@@ -3,7 +3,6 @@
 import math
 from numbers import Real
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,6 +23,7 @@ class L2(Divergence):
     network is certain, rightly or wrongly.
 
     Example:
+        >>> import torch
         >>> L2()(torch.tensor([[1.5]]), torch.tensor([[1.0]]))
         tensor(0.1250)
 
@@ -57,6 +57,7 @@ class L1(Divergence):
     ``F.l1_loss(y, d, reduction="sum") / n``.
 
     Example:
+        >>> import torch
         >>> L1()(torch.tensor([[1.5]]), torch.tensor([[1.0]]))
         tensor(0.5000)
 
@@ -77,7 +78,7 @@ class L1(Divergence):
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return the sign of y - d."""
-        return torch.sgn(answer - target)
+        return (answer - target).sgn_()
 
 
 class Huber(Divergence):
@@ -97,6 +98,7 @@ class Huber(Divergence):
         validate: see `Divergence`.
 
     Example:
+        >>> import torch
         >>> Huber(delta=1)(torch.tensor([[1.5], [4.0]]), torch.tensor([[1.0], [1.0]]))
         tensor(1.3125)
 
@@ -122,12 +124,14 @@ class Huber(Divergence):
         if not isinstance(delta, Real) or not math.isfinite(delta) or delta <= 0:
             raise PenchantError(f"Huber(delta={delta!r}): needs a finite number above 0")
         self.delta: float = float(delta)
+        self.factor = self.delta
 
     def parts(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return half the square up to δ, and the line that continues it."""
-        return F.huber_loss(answer, target, reduction="none", delta=self.delta)
+        """Return e²/2δ up to δ and the line that continues it, whose factor is δ."""
+        # F.huber_loss itself fails under torch.vmap where only the targets are batched.
+        return F.smooth_l1_loss(answer, target, reduction="none", beta=self.delta)
 
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]

@@ -65,7 +65,7 @@ class Divergence(nn.Module, ABC):
     """The noise in the targets whose negative log-likelihood it is, up to a constant."""
     numbers: ClassVar[tuple[str, ...]] = ()
     """The numbers that the constructor takes."""
-    factor: ClassVar[float] = 1.0
+    factor: float = 1.0
     """What the sum of `parts` is multiplied by: cheaper on one number than on each part."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Divergence(nn.Module, ABC):
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return the derivative of each sample's value with respect to its answers.
+        """Return the derivative of each sample's value with respect to its answers, a new tensor.
 
         Args:
             answer: y, what comes out of the link.
@@ -179,7 +179,8 @@ class Divergence(nn.Module, ABC):
         else:
             slopes = pull_back(self.link, z, self.slopes(answer(self.link, z), d))
         if self.reduction == "mean":
-            slopes = slopes / len(output)
+            # A new tensor is what costs most here; where nothing is recorded, this one is ours.
+            slopes = slopes / len(output) if torch.is_grad_enabled() else slopes.div_(len(output))
         if looked:
             checks.result(call, slopes.detach().sum(), output, target)
         return slopes.to(output.dtype)

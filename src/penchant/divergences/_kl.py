@@ -63,13 +63,15 @@ class KL(Divergence):
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return d·(log d - log softmax(z))."""
-        return F.kl_div(torch.log_softmax(logits, 1), target, reduction="none")
+        log_answer = torch.log_softmax(logits, 1)
+        return (log_fraction(target) - log_answer).mul_(target)
 
     def matched_slopes(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return y - d."""
-        return torch.softmax(logits, 1) - target
+        y = torch.log_softmax(logits, 1).exp()  # softmax itself takes twice as long for 2 classes
+        return y - target
 
     def check_shapes(self, call: str, output: Tensor, target: Tensor) -> None:
         """Refuse types and shapes that do not fit."""
@@ -121,13 +123,15 @@ class BinaryKL(Divergence):
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return d·log(d/y) + (1 - d)·log((1 - d)/(1 - y))."""
-        return relative_entropy(answer, target) + relative_entropy(1 - answer, 1 - target)
+        certain = target.floor()
+        log_ratio = (certain - target).log1p_() - (certain - answer).log1p()
+        return relative_entropy(answer, target) + log_ratio.mul_(1 - target)
 
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return -d/y + (1 - d)/(1 - y)."""
-        return ratio(1 - answer, 1 - target) - ratio(answer, target)
+        return signed_ratios(answer, target)
 
     def matched_parts(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
@@ -160,8 +164,18 @@ def relative_entropy(
         >>> relative_entropy(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
         tensor([0., inf, 0.])
     """
-    none = target == 0
-    return target * ((target + none).log() - (answer + none).log())
+    log_answer = (answer + where_zero(target)).log()
+    return (log_fraction(target) - log_answer).mul_(target)
+
+
+def log_fraction(fraction: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return log d, 0 where d = 0.
+
+    Example:
+        >>> log_fraction(torch.tensor([0.0, 1.0]))
+        tensor([0., 0.])
+    """
+    return where_zero(fraction).add_(fraction).log_()
 
 
 def ratio(
@@ -173,4 +187,27 @@ def ratio(
         >>> ratio(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
         tensor([0., inf, 1.])
     """
-    return target / (answer + (target == 0))
+    return target / (answer + where_zero(target))
+
+
+def signed_ratios(
+    answer: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Return (1 - d)/(1 - y) - d/y, where 0/0 is 0: the slope of both binary divergences.
+
+    Example:
+        >>> signed_ratios(torch.tensor([0.0, 0.0, 1.0, 1.0]), torch.tensor([0.0, 1.0, 0.0, 1.0]))
+        tensor([ 1., -inf, inf, -1.])
+    """
+    return (1 - target) / (1 - answer + target.floor()) - ratio(answer, target)
+
+
+def where_zero(fraction: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return 1 where a number of [0, 1] is 0, else 0; `floor` is the same for 1.
+
+    Example:
+        >>> where_zero(torch.tensor([0.0, 1e-30, 1.0]))
+        tensor([1., 0., 0.])
+    """
+    # Three times as fast as a comparison, whose result would have to be made a number again.
+    return fraction.ceil().neg_().add_(1)
