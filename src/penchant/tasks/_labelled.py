@@ -111,13 +111,11 @@ def _labels(name: str, given: np.ndarray, samples: int) -> np.ndarray:
             f"Labelled {name!r}: labels of shape {given.shape} for {samples} samples; "
             f"one label a sample is needed, shape ({samples},)"
         )
-    if given.dtype.kind not in "buif" or (
-        given.dtype.kind == "f" and (given != np.floor(given)).any()
-    ):
-        example = given if given.dtype.kind != "f" else given[given != np.floor(given)]
+    broken = given if given.dtype.kind not in "buif" else given[given != np.trunc(given)]
+    if len(broken):
         raise PenchantError(
-            f"Labelled {name!r}: labels of type {given.dtype} such as {example.tolist()[0]!r}; they "
-            "must be whole numbers from 0, one for each class"
+            f"Labelled {name!r}: labels of type {given.dtype} such as {broken.tolist()[0]!r}; "
+            "they must be whole numbers from 0, one for each class"
         )
     if given.min() < 0 or given.max() > samples:  # > so that what overflows int64 fails here too
         raise PenchantError(
