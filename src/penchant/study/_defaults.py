@@ -53,5 +53,5 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
 """Coordinate networks': by optimiser, then by activation; the best rate is nearly proportional to
 1/scale. Gradient descent's is a guess for pilots to start from."""
 
-DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.001, "sgd": 0.3}
+DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3}
 """Dense networks', by optimiser."""
