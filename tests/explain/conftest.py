@@ -5,9 +5,7 @@ from functools import cache
 
 import pytest
 
-from penchant.explain import TOPICS, Explanation, explain
-
-NAMES = tuple(TOPICS)
+from penchant.explain import Explanation, explain
 
 
 @pytest.fixture(scope="session")

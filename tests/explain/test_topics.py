@@ -16,6 +16,8 @@ from penchant.errors import PenchantError
 from penchant.explain import TOPICS, Explanation, Figure, Section, Table, explain, text
 
 Explained = Callable[[str], Explanation]
+TRAINED = {"sigmoid", "descent"}
+"""Topics that train networks, and so take seconds."""
 ATTACK = '"><script>alert(1)</script>'
 
 
@@ -79,21 +81,13 @@ def test_the_table_stands_before_the_sections(
     assert -1 < plain.index(" ".join(cell.split())) < plain.index(f"{heading} ", 200)
 
 
-def test_a_topic_comes_out_the_same_twice(topic: str, explained: Explained) -> None:
-    if topic in {"sigmoid", "descent"}:
-        pytest.skip("takes seconds: the slow test below does it")
-    _same_twice(topic, explained)
-
-
-@pytest.mark.slow
-def test_every_topic_comes_out_the_same_twice(topic: str, explained: Explained) -> None:
-    _same_twice(topic, explained)
-
-
-def _same_twice(topic: str, explained: Explained) -> None:
-    first = explained(topic)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in TRAINED)) for name in TOPICS]
+)
+def test_a_topic_comes_out_the_same_twice(name: str, explained: Explained) -> None:
+    first = explained(name)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):
-        assert explain(topic) == first
+        assert explain(name) == first
 
 
 def test_a_topic_is_written_whole(tmp_path: Path) -> None:

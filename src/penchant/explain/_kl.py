@@ -171,7 +171,7 @@ def _limits() -> Section:
         ),
         tables=(
             Table(
-                ("case", "KL", "derivative by y", "derivative by the logit"),
+                ("case", "KL", "dDiv/dy", "dDiv/dz"),
                 tuple((corner.case, *corner.numbers(0)) for corner in corners),
                 "y = 0 and y = 1 are reached by logits of −∞ and +∞; the last column is taken "
                 "where the sigmoid is 0 or 1 in floating point.",

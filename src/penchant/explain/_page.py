@@ -1,7 +1,7 @@
 """An explanation as a page: one file with everything inside, in the look of a study's report."""
 
 from penchant.explain._explanation import Explanation
-from penchant.explain._text import numeric
+from penchant.explain._text import held, numeric
 from penchant.pages import render
 
 
@@ -14,5 +14,6 @@ def page(explanation: Explanation) -> str:
         "explanation.html.jinja",
         room="penchant.explain",
         explanation=explanation,
+        held=held,
         numeric=numeric,
     )

@@ -10,6 +10,7 @@ WIDTH = 100
 
 _NUMBER = re.compile(r"[+−-]?(\d[\d,.]*([eE][+−-]?\d+)?|∞)|–|")
 
+_FORMULA = re.compile(r" = |(?<=\b\w) − (?=\w\b)")
 _HELD = "\N{NO-BREAK SPACE}"
 
 
@@ -43,10 +44,18 @@ def numeric(table: Table) -> tuple[bool, ...]:
     return tuple(all(_NUMBER.fullmatch(row[i]) for row in table.rows) for i in columns)
 
 
+def held(words: str) -> str:
+    """Hold "y = 1" and "y − d" together, so that no line ends within.
+
+    Example:
+        >>> held("where y = 0.9, y − d is small").replace(chr(160), "_")
+        'where y_=_0.9, y_−_d is small'
+    """
+    return _FORMULA.sub(lambda found: found[0].replace(" ", _HELD), words)
+
+
 def _fill(paragraph: str, width: int) -> str:
-    """Break a paragraph into lines, but no "y = 1"."""
-    held = paragraph.replace(" = ", f"{_HELD}={_HELD}")
-    return textwrap.fill(held, width, break_on_hyphens=False).replace(_HELD, " ")
+    return textwrap.fill(held(paragraph), width, break_on_hyphens=False).replace(_HELD, " ")
 
 
 def _table(table: Table, width: int) -> str:
