@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from penchant.study import Study as Study
     from penchant.study import fit as fit
     from penchant.study import load as load
+    from penchant.tasks import ClassificationTask as ClassificationTask
+    from penchant.tasks import Labelled as Labelled
     from penchant.tasks import PictureTask as PictureTask
     from penchant.tasks import builtin_picture as builtin_picture
+    from penchant.tasks import load_labelled as load_labelled
     from penchant.tasks import load_picture as load_picture
     from penchant.training import calibrate as calibrate
 
@@ -36,8 +39,11 @@ _HOMES = {
     "Study": "penchant.study",
     "fit": "penchant.study",
     "load": "penchant.study",
+    "ClassificationTask": "penchant.tasks",
+    "Labelled": "penchant.tasks",
     "PictureTask": "penchant.tasks",
     "builtin_picture": "penchant.tasks",
+    "load_labelled": "penchant.tasks",
     "load_picture": "penchant.tasks",
     "calibrate": "penchant.training",
 }
