@@ -11,7 +11,6 @@ INPUTS = np.arange(40, dtype=np.float64).reshape(10, 4)
 LABELS = np.repeat([0, 1], 5)
 
 
-@pytest.mark.unchecked  # labels may be whole numbers in floating point
 @pytest.mark.parametrize(
     ("given", "stored"),
     [(np.uint8, np.uint8), (np.float64, np.float32), (np.int16, np.float32), (bool, np.float32)],
@@ -89,7 +88,7 @@ def test_what_does_not_fit_is_one_line(fields, message):
 
 def test_too_much_is_refused():
     check_size("data", MAX_VALUES)
-    with pytest.raises(PenchantError, match="^data: inputs of 268435457 numbers"):
+    with pytest.raises(PenchantError, match=r"^data: inputs of 268435457 numbers"):
         check_size("data", MAX_VALUES + 1)
     huge = np.broadcast_to(np.float32(0), (10, MAX_VALUES))  # takes no memory
     with pytest.raises(PenchantError, match="take fewer or smaller samples"):

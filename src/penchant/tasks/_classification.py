@@ -289,7 +289,7 @@ class ClassificationSplit(Split):
             )
         return logits
 
-    def _score(self, parts: list[Float[Tensor, "samples classes"]]) -> Score:
+    def _score(self, parts: list[Float[Tensor, "_ classes"]]) -> Score:
         metrics: dict[str, float] = {}
         asked = (("held_out", self._asked_labels), ("seen", self._labels))
         for logits, (part, labels) in zip(parts, asked, strict=False):

@@ -67,8 +67,8 @@ def is_labelled(source: object) -> bool:
         source: what a user gave; only text and paths can name data.
 
     Returns:
-        True for a data set's name, a file .npz, and a folder with idx files or with subfolders
-        and no picture beside them. Nothing is read, and nothing raised.
+        True for a data set's name, a file .npz, and a folder without a picture of its own that
+        holds idx files, or pictures in its subfolders. Nothing is read, and nothing raised.
 
     Example:
         >>> is_labelled("digits"), is_labelled("photo.png")
@@ -80,7 +80,9 @@ def is_labelled(source: object) -> bool:
     if str(source) in DATA_SETS or path.suffix.lower() == ".npz":
         return True
     try:
-        return path.is_dir() and (_holds_idx(path) or _holds_only_folders(path))
+        if not path.is_dir() or _holds_picture(path):
+            return False
+        return _holds_idx(path) or any(map(_holds_picture, class_folders(path)))
     except (OSError, PenchantError):
         return False
 
@@ -112,14 +114,11 @@ def _holds_idx(folder: Path) -> bool:
     return any((folder / file).is_file() for file in IDX_FILES)
 
 
-def _holds_only_folders(folder: Path) -> bool:
-    if not class_folders(folder):
-        return False
+def _holds_picture(folder: Path) -> bool:
     try:
-        find_pictures([folder])
+        return bool(find_pictures([folder]))
     except PenchantError:
-        return True
-    return False
+        return False
 
 
 def _load_npz(path: Path) -> Labelled:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Shaped
 
 from penchant.errors import PenchantError
 
@@ -42,7 +42,7 @@ class Labelled:
 
     name: str
     inputs: Shaped[np.ndarray, "samples *shape"]
-    labels: Int[np.ndarray, "samples"]
+    labels: Shaped[np.ndarray, "samples"]
     classes: tuple[str, ...] = ()
     test: int = 0
     notices: tuple[str, ...] = ()
