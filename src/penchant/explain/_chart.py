@@ -10,8 +10,9 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from penchant.pages import (
-    FONT_SIZE,
+    DASHES,
     INK,
+    LETTER,
     MUTED,
     SERIES,
     WIDTH,
@@ -25,8 +26,6 @@ from penchant.pages import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
-_LETTER = 0.56 * FONT_SIZE
 _LEFT, _BELOW, _ABOVE = 38.0, 36.0, 12.0
 
 
@@ -78,7 +77,7 @@ def chart(
         powers: y is a logarithm to base 10, and its axis names what it is the logarithm of.
     """
     height = 240.0
-    right = 16 + _LETTER * max(len(line.name) for line in drawn)
+    right = 16 + LETTER * max(len(line.name) for line in drawn)
     sheet = figure(height=height)
     inner = height - _BELOW - _ABOVE
     axes = sheet.add_axes(

@@ -5,8 +5,10 @@ from penchant.pages._axes import label_ends as label_ends
 from penchant.pages._axes import quiet as quiet
 from penchant.pages._page import render as render
 from penchant.pages._svg import ACCENT as ACCENT
+from penchant.pages._svg import DASHES as DASHES
 from penchant.pages._svg import FONT_SIZE as FONT_SIZE
 from penchant.pages._svg import INK as INK
+from penchant.pages._svg import LETTER as LETTER
 from penchant.pages._svg import MUTED as MUTED
 from penchant.pages._svg import RULE as RULE
 from penchant.pages._svg import SERIES as SERIES
@@ -25,8 +27,10 @@ from penchant.pages._words import quantity as quantity
 
 __all__ = [
     "ACCENT",
+    "DASHES",
     "FONT_SIZE",
     "INK",
+    "LETTER",
     "MUTED",
     "RULE",
     "SERIES",

@@ -23,7 +23,12 @@ _NAMES = {INK: "ink", MUTED: "muted", RULE: "rule", ZONE: "zone", ACCENT: "accen
     colour: f"series-{i}" for i, colour in enumerate(SERIES)
 }
 
+DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+"""So that lines differ without colour."""
+
 FONT_SIZE = 10.0
+LETTER = 0.56 * FONT_SIZE
+"""A letter's usual width: the reader's font is unknown when the figure is drawn."""
 WIDTH = 360.0
 """Width of a chart in CSS pixels; drawn for a phone, scaled up on wider screens."""
 

@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 from penchant.pages import (
     ACCENT,
+    DASHES,
     FONT_SIZE,
     INK,
+    LETTER,
     MUTED,
     RULE,
     SERIES,
@@ -33,17 +35,14 @@ from penchant.study import Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_LETTER = 0.56 * FONT_SIZE
-"""A letter's usual width: the reader's font is unknown when the figure is drawn."""
 
 
 @page_style()
 def differences(results: Results, designs: pd.DataFrame) -> Markup:
     """Dots with simultaneous intervals: each design minus the baseline, the margin shaded."""
     rows = designs[designs["difference"].notna()].reset_index(drop=True)
-    left = min(0.42 * WIDTH, 12 + _LETTER * max(len(_short(name)) for name in rows["design"]))
+    left = min(0.42 * WIDTH, 12 + LETTER * max(len(_short(name)) for name in rows["design"]))
     height = 44 + 24 * len(rows)
     drawn = figure(height=height)
     axes = drawn.add_axes(
@@ -115,7 +114,7 @@ def curves(
     height = 250.0
     base = reading.baseline(results)
     shown = named(lines, base)
-    right = 18 + _LETTER * max(len(_short(line.design)) for line in shown)
+    right = 18 + LETTER * max(len(_short(line.design)) for line in shown)
     drawn = figure(height=height)
     axes = drawn.add_axes((34 / WIDTH, 36 / height, 1 - (34 + right) / WIDTH, 1 - 48 / height))
     quiet(axes, grid=True)
@@ -150,7 +149,7 @@ def _draw(axes: "Axes", line: Curve, index: int | None) -> str:
         line.mean,
         color=colour,
         linewidth=1.8,
-        linestyle="solid" if index is None else _DASHES[index % len(_DASHES)],
+        linestyle="solid" if index is None else DASHES[index % len(DASHES)],
         marker=None if index is None else _MARKERS[index],
         markersize=4,
         markevery=((index or 0) % len(line.x), max(1, len(line.x) // 5)),
