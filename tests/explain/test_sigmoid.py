@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -6,7 +7,6 @@ import pytest
 import torch
 
 from penchant.explain import Explanation
-from penchant.explain import _sigmoid_learnt as sections
 from penchant.explain._sigmoid import sigmoid
 from penchant.explain._sigmoid_examples import (
     equal_line,
@@ -16,7 +16,7 @@ from penchant.explain._sigmoid_examples import (
     unequal_plane,
 )
 from penchant.explain._sigmoid_runs import SEEDS, SIZES, SPLITS, Learnt, Mended, learn, mend
-from penchant.tasks import calibration_error
+from penchant.tasks import GaussianClasses, calibration_error
 
 
 @dataclass
@@ -30,12 +30,7 @@ class Measured:
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     """All that the topic measures, once, and the explanation made of it."""
-    equal, unequal, tumours = learn(equal_plane()), learn(unequal_plane()), mend()
-    both = iter((equal, unequal))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sections, "learn", lambda classes: next(both))
-        patch.setattr(sections, "mend", lambda: tumours)
-        return Measured(equal, unequal, tumours, sigmoid())
+    return Measured(learn(equal_plane), learn(unequal_plane), mend(), sigmoid())
 
 
 def means(learnt: Learnt) -> dict[str, np.ndarray]:
@@ -65,8 +60,10 @@ def test_the_worked_numbers_are_what_scipy_says(measured: Measured) -> None:
 
 
 @pytest.mark.parametrize("make", [equal_line, unequal_line, equal_plane, unequal_plane])
-def test_on_every_example_the_sigmoid_of_the_closed_form_is_the_posterior(make: object) -> None:
-    classes = make()  # type: ignore[operator]
+def test_on_every_example_the_sigmoid_of_the_closed_form_is_the_posterior(
+    make: Callable[[], GaussianClasses],
+) -> None:
+    classes = make()
     x, _ = classes.sample(2_000, seed=1)
     equal = classes.equal_covariances
     assert equal == (make in (equal_line, equal_plane))
@@ -135,8 +132,8 @@ def test_temperature_scaling_mends_the_tumours_network(measured: Measured) -> No
     gaps = np.abs(confidence.mean(axis=0) - accuracy)
     assert gaps[1] < 0.5 * gaps[0] and confidence[:, 0].mean() > 0.98
     assert (found.temperature > 1).all()
-    for before, after in zip(*found.probability, strict=True):
-        assert (before > 0.5) == (after > 0.5) or before == 0.5
+    before, after = found.probability
+    assert ((before > 0.5) == (after > 0.5)).all()
 
 
 def test_the_page_says_what_was_measured(measured: Measured) -> None:

@@ -65,9 +65,9 @@ def _worked() -> Table:
     return Table(
         (
             "x",
-            "density of 0",
-            "density of 1",
-            "posterior by Bayes",
+            "density 0",
+            "density 1",
+            "by Bayes",
             "w·x + b",
             "σ(w·x + b)",
             "apart",

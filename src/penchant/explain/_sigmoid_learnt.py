@@ -14,7 +14,7 @@ BINS = 10
 
 def learnt() -> tuple[Section, ...]:
     """Train, measure and describe: the posterior approached, calibration, real data."""
-    line, plane = learn(equal_plane()), learn(unequal_plane())
+    line, plane = learn(equal_plane), learn(unequal_plane)
     return _growing(line, plane), _honest(plane), _mended(mend())
 
 

@@ -1,6 +1,8 @@
 """What `explain sigmoid` measures: learners against a posterior that is known, and real data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ FRESH = 5_000
 """Samples, never trained on, on which learners are held to the true posterior."""
 _FRESH_SEED = 10**6
 
-SPLITS = 12
+SPLITS = 10
 """Divisions of the tumours: a fifth to train on, two to calibrate, two to test."""
 
 
@@ -85,8 +87,17 @@ class Learnt:
     units: list[tuple[float, ...]] = field(default_factory=list)
 
 
-def learn(classes: GaussianClasses) -> Learnt:
-    """Train every learner on growing data, a few seeds each, and hold it to the true posterior."""
+@cache
+def learn(make: Callable[[], GaussianClasses]) -> Learnt:
+    """Train every learner on growing data, a few seeds each, and hold it to the true posterior.
+
+    Args:
+        make: gives the classes that samples are drawn from.
+
+    Returns:
+        What was learnt; asking again costs nothing.
+    """
+    classes = make()
     fresh, labels = classes.sample(FRESH, _FRESH_SEED)
     truth = classes.posterior(fresh)[:, 1]
     learnt = Learnt(labels.numpy(), truth.numpy())
@@ -135,6 +146,7 @@ class Mended:
     sizes: tuple[int, int, int]
 
 
+@cache
 def mend() -> Mended:
     """Train on a fifth of the tumours until nothing is left to learn; calibrate; test."""
     data = load_labelled("breast-cancer")
@@ -149,7 +161,7 @@ def mend() -> Mended:
             seen = inputs[order[:trained]]
             x, answers = (inputs - seen.mean(0))[order] / seen.std(0), labels[order]
             start = CoordinateNet(x.shape[1], 1, width=64, depth=2, activation="relu", seed=seed)
-            network = _trained(start, x[:trained], answers[:trained], 200, 0.01, seed)
+            network = _trained(start, x[:trained], answers[:trained], 150, 0.01, seed)
             logits = _logits(network, x)
             loss[seed] = _nll(logits[:trained], answers[:trained])
             scale = calibrate(logits[trained:asked], answers[trained:asked])
