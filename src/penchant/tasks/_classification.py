@@ -140,10 +140,10 @@ class ClassificationTask(Task):
         name, link = name or "kl", link or "softmax"
         fitting = _OF_CLASSES + _OF_NUMBERS
         if name not in fitting:
-            why = "is between single probabilities" if name in DIVERGENCES else "is unknown"
-            raise PenchantError(
-                f"divergence={name!r} {why}; classes can have {nearest(name, fitting)}"
-            )
+            why = "is unknown"
+            if name in DIVERGENCES:
+                why = "is between single probabilities, where classes have rows of them"
+            raise PenchantError(f"divergence={name!r} {why}; {nearest(name, fitting)}")
         if link != "softmax" and not (link == "identity" and name in _OF_NUMBERS):
             raise PenchantError(
                 f"link={link!r} with divergence={name!r}: classes have the link softmax, and "
