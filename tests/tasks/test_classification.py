@@ -301,7 +301,7 @@ def test_notices_say_what_is_done():
     assert task.notices == (
         "25 % of each class is held out, drawn anew for each seed; its own test part is mixed in "
         "with the rest",
-        "inputs are standardised feature by feature over the seen samples; 1 that never change "
+        "inputs are standardised feature by feature over the seen samples; constant ones (1 of 4) "
         "are 0",
     )
     assert (task.split(0).inputs[:, 2] == 0).all()

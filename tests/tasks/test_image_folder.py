@@ -66,8 +66,8 @@ def test_the_middle_square_is_averaged_by_area(tmp_path, size):
         np.testing.assert_allclose(sample, slow(array / 255, size), atol=1e-6)
     small = sum(min(array.shape[:2]) < size for array in arrays)
     said = " / ".join(data.notices)
-    assert "8 pictures that are not square were cut to their middle square" in said
-    assert (f"{2 * small} pictures were smaller than {size}×{size}" in said) == (small > 0)
+    assert "cut to the middle square, since not square: 8 of 10 pictures" in said
+    assert (f"smaller than {size}×{size}: {2 * small} of 10 pictures" in said) == (small > 0)
 
 
 def test_grey_among_colour_becomes_colour(animals):
@@ -75,7 +75,7 @@ def test_grey_among_colour_becomes_colour(animals):
     data = load_labelled(animals, size=8)
     assert data.inputs.shape == (11, 8, 8, 3)
     assert (data.inputs[1:] == data.inputs[1:, ..., :1]).all()
-    assert "10 grey pictures were repeated in red, green and blue" in data.notices
+    assert "repeated in red, green and blue, since grey: 10 of 11 pictures" in data.notices
 
 
 def test_the_door_for_pictures_says_what_it_did(animals):
@@ -85,8 +85,8 @@ def test_the_door_for_pictures_says_what_it_did(animals):
     data = load_labelled(animals, size=8)
     assert (data.inputs[2] == 1).all()
     assert data.notices[-1] == (
-        "numbers were changed in reading cat/2.png: 100 % of its pixels are not opaque: laid over "
-        "white, and 1 other pictures likewise"
+        "changed in reading: 2 of 11 pictures, the first cat/2.png (100 % of its pixels are not "
+        "opaque: laid over white)"
     )
 
 

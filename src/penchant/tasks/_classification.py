@@ -345,7 +345,7 @@ def _said_of_inputs(data: Labelled) -> str:
     seen = "inputs are standardised feature by feature over the seen samples"
     low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
     constant = int((low == high).sum())
-    return f"{seen}; {constant} that never change are 0" if constant else seen
+    return f"{seen}; constant ones ({constant} of {len(low)}) are 0" if constant else seen
 
 
 def _stretch(

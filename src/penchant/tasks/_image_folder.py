@@ -83,19 +83,19 @@ def _read(
         cut += height != width
         enlarged += min(height, width) < size
         if picture.notices:
-            changed.append(f"{file.parent.name}/{file.name}: {'; '.join(picture.notices)}")
+            changed.append(f"{file.parent.name}/{file.name} ({'; '.join(picture.notices)})")
     notices = [f"{len(files)} pictures were brought to {size}×{size} by averaging areas"]
+    of_all = f"of {len(files)} pictures"
     if cut:
-        notices.append(f"{cut} pictures that are not square were cut to their middle square")
+        notices.append(f"cut to the middle square, since not square: {cut} {of_all}")
     if enlarged:
-        notices.append(f"{enlarged} pictures were smaller than {size}×{size} and were enlarged")
+        notices.append(f"enlarged, since smaller than {size}×{size}: {enlarged} {of_all}")
     if changed:
-        others = f", and {len(changed) - 1} other pictures likewise" if changed[1:] else ""
-        notices.append(f"numbers were changed in reading {changed[0]}{others}")
+        notices.append(f"changed in reading: {len(changed)} {of_all}, the first {changed[0]}")
     if grey == len(files):
         return np.ascontiguousarray(values[..., :1]), tuple(notices)
     if grey:
-        notices.append(f"{grey} grey pictures were repeated in red, green and blue")
+        notices.append(f"repeated in red, green and blue, since grey: {grey} {of_all}")
     return values, tuple(notices)
 
 
