@@ -3,13 +3,15 @@
 import numpy as np
 
 from penchant.explain._explanation import Figure, Section, Table
-from penchant.explain._sigmoid_charts import LEAST, diagram, distances
+from penchant.explain._sigmoid_charts import diagram, distances
 from penchant.explain._sigmoid_examples import equal_plane, unequal_plane
 from penchant.explain._sigmoid_runs import FRESH, SEEDS, SIZES, SPLITS, Learnt, Mended, learn, mend
 from penchant.pages import number
 from penchant.tasks import calibration_error, reliability
 
 BINS = 10
+FEW_BINS = 5
+"""For the tumours: an over-confident network gives few answers between 0.1 and 0.9."""
 
 
 def learnt() -> tuple[Section, ...]:
@@ -143,15 +145,16 @@ def _mended(found: Mended) -> Section:
     accuracy = float(found.accuracy.mean())
     names = ("before", "after")
     lines = {
-        name: reliability(p, found.labels, BINS)
+        name: reliability(p, found.labels, FEW_BINS)
         for name, p in zip(names, found.probability, strict=True)
     }
-    outer = [float(line.count[[0, -1]].sum() / line.count.sum()) for line in lines.values()]
+    sure, calm = lines.values()
+    outer = float(sure.count[[0, -1]].sum() / sure.count.sum())
     trained, calibrated, tested = found.sizes
     return Section(
         "Real tumours, and a network that is too sure",
         (
-            f"569 tumours, 30 measurements each. A network of two hidden layers of 64, trained on "
+            f"{sum(found.sizes)} tumours, 30 measurements each. A network of two hidden layers of 64, trained on "
             f"{trained} of them until the loss is {_small(found.loss.mean())} nats, is right about "
             f"{number(100 * accuracy, 1)} % of {tested} others and "
             f"{number(100 * confidence[:, 0].mean(), 1)} % sure: its logits went on growing after "
@@ -175,9 +178,12 @@ def _mended(found: Mended) -> Section:
                     lines,
                     "probability of benign",
                 ),
-                f"All {SPLITS} test parts together; bins with fewer than {LEAST} predictions are "
-                f"left out. Before, {number(100 * outer[0], 0)} % of the answers were in the first "
-                f"or the last bin, after {number(100 * outer[1], 0)} %.",
+                f"All {SPLITS} test parts together. {number(100 * outer, 1)} % of the answers before "
+                "lie in the two outer bins, where they are too sure: of the tumours that it called "
+                f"{number(100 * float(sure.confidence[-1]), 1)} % likely benign, "
+                f"{number(100 * float(sure.accuracy[-1]), 1)} % were. After: "
+                f"{number(100 * float(calm.confidence[-1]), 1)} % and "
+                f"{number(100 * float(calm.accuracy[-1]), 1)} %.",
             ),
         ),
         (

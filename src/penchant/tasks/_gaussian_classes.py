@@ -6,6 +6,7 @@ Bayes' rule from densities, and the closed form of the logits, `linear_logits` o
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from jaxtyping import Float, Int
@@ -159,7 +160,7 @@ class GaussianClasses:
         Raises:
             PenchantError: no positive whole number of samples.
         """
-        if not isinstance(count, int) or count < 1:
+        if not isinstance(count, Integral) or count < 1:
             raise PenchantError(
                 f"GaussianClasses.sample(count={count!r}): needs a whole number from 1"
             )
