@@ -84,12 +84,16 @@ class CrossEntropy(Divergence):
     def matched_parts(
         self, logits: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
     ) -> Float[Tensor, "samples *parts"]:
-        """Return torch's own for classes; for rows -d·log softmax(z), which torch's also is."""
+        """Return -d·log softmax(z): for classes by torch's own kernel."""
+        if self._by_class(target):
+            return F.cross_entropy(logits, target.long(), reduction="none")
+        log_answer = torch.log_softmax(logits, 1)
         if target.is_floating_point():
-            return torch.log_softmax(logits, 1).mul(-self._rows(logits, target))
-        return F.cross_entropy(
-            logits, target.long(), reduction="none", label_smoothing=self.label_smoothing
-        )
+            return log_answer.mul(-self._rows(logits, target))
+        # torch's own smoothing fails under torch.vmap where only the targets are batched.
+        hit = log_answer.gather(1, target.long()[:, None]).squeeze(1)
+        spread = self.label_smoothing / logits.shape[1]
+        return (self.label_smoothing - 1) * hit - spread * log_answer.sum(1)
 
     def matched_slopes(
         self, logits: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
@@ -137,8 +141,8 @@ class CrossEntropy(Divergence):
 
     def _rows(self, like: Tensor, target: Tensor) -> Tensor:
         if not target.is_floating_point():
-            one_hot = F.one_hot(target.long(), like.shape[1]).movedim(-1, 1)
-            target = one_hot.to(like.dtype)
+            # F.one_hot reads its largest class, which torch.vmap cannot.
+            target = torch.zeros_like(like).scatter(1, target.long()[:, None], 1)
         return smoothed(target, self.label_smoothing, like.shape[1])
 
 
