@@ -154,9 +154,9 @@ def _mended(found: Mended) -> Section:
     return Section(
         "Real tumours, and a network that is too sure",
         (
-            f"{sum(found.sizes)} tumours, 30 measurements each. A network of two hidden "
-            f"layers of 64, trained on {trained} of them until the loss is "
-            f"{_small(found.loss.mean())} nats, is right about {number(100 * accuracy, 1)} % of {tested} others and "
+            f"{sum(found.sizes)} tumours, 30 measurements each. A network of two hidden layers of "
+            f"64, trained on {trained} of them until the loss is {_small(found.loss.mean())} nats, "
+            f"is right about {number(100 * accuracy, 1)} % of {tested} others and "
             f"{number(100 * confidence[:, 0].mean(), 1)} % sure: its logits went on growing after "
             "every training sample was right.",
             "Temperature scaling divides all logits by one number T, found on samples that the "
