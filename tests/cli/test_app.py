@@ -12,6 +12,7 @@ from cli.conftest import Command
 from penchant import __version__
 from penchant.cli._app import app
 from penchant.study import FIT_SIZE, FIT_STEPS, Plan
+from penchant.study._plan import usual_words
 
 HEAVY = ("torch", "numpy", "scipy", "pandas", "rich", "matplotlib", "PIL")
 
@@ -69,11 +70,22 @@ def _shown_defaults(command: str) -> dict[str, str]:
 def test_help_repeats_the_plans_defaults() -> None:
     shown = _shown_defaults("compare")
     fields = {name: field.default for name, field in Plan.model_fields.items()}
-    for name in ("seeds", "steps", "size", "tune", "match", "held_out", "batch"):
+    for name in ("seeds", "tune", "match", "noise"):
         assert shown[name] == str(fields[name]), name
-    labels = list(Plan().labelled())
-    assert shown["vary"] == f"{', '.join(labels[:5])}, and relu with NeRF frequencies"
-    assert labels[5:] == ["relu+nerf"]
+    on_data = usual_words(["digits"])
+    for name, other in (
+        ("steps", "{} on labelled data"),
+        ("batch", "{} on labelled data"),
+        ("size", "{} for folders of classes"),
+        ("held_out", "{}"),
+    ):
+        assert shown[name] == f"{fields[name]}; {other.format(on_data[name])}", name
+    pictures, data = list(Plan().labelled()), list(Plan(**on_data).labelled())
+    assert pictures[5:] == ["relu+nerf"] and data[4:] == ["relu+l2"]
+    assert shown["vary"] == (
+        f"on pictures {', '.join(pictures[:5])}, and relu with NeRF frequencies; "
+        f"on labelled data {', '.join(data[:4])}, and relu with l2"
+    )
 
 
 def test_help_repeats_the_fits_defaults() -> None:

@@ -19,7 +19,7 @@ from penchant.study._design import Design
 from penchant.study._model_file import model_bytes
 from penchant.study._plan import Plan, is_name, read_toml, write_toml
 from penchant.study._results import Results
-from penchant.study._signals import signal_paths
+from penchant.study._signals import signal_places
 from penchant.tasks import Task
 
 PLAN = "study.toml"
@@ -125,13 +125,9 @@ def _says(path: Path, plan: Plan, signals: list[str]) -> bool:
 
 def _places(signals: list[str]) -> list[str]:
     return [
-        place
+        place if is_name(place) else str(Path(place).resolve())
         for signal in signals
-        for place in (
-            [signal]
-            if is_name(signal)
-            else [str(path.resolve()) for path in signal_paths(Path(signal))]
-        )
+        for place in signal_places(signal)
     ]
 
 
@@ -154,7 +150,8 @@ def export(
 
 def verdicts_json(results: Results) -> str:
     """Write the verdicts as JSON; numbers that are not finite become null."""
-    entries = [{k: _plain(v) for k, v in asdict(one).items()} for one in results.verdicts]
+    judged = (*results.verdicts, *results.target_verdicts)
+    entries = [{k: _plain(v) for k, v in asdict(one).items()} for one in judged]
     return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

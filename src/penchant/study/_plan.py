@@ -10,7 +10,7 @@ import math
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,7 +21,7 @@ from penchant.errors import PenchantError, nearest
 from penchant.study import _own
 from penchant.study._design import Design, one_line
 from penchant.study._families import design
-from penchant.tasks import DATA_SETS
+from penchant.tasks import DATA_SETS, ClassificationTask, Labelled, PictureTask, Task, is_labelled
 
 FamilyName = Literal["coordinate", "dense"]
 
@@ -172,6 +172,43 @@ class Plan(BaseModel):
         return json.dumps(content, sort_keys=True)
 
 
+def usual_words(signals: Iterable[object]) -> dict[str, Any]:
+    """Return what a plan on these signals says where its user does not.
+
+    Args:
+        signals: names and paths, or what was loaded.
+
+    Raises:
+        PenchantError: pictures and labelled data among them.
+
+    Example:
+        >>> usual_words(["photo.png"]), usual_words(["digits"])["held_out"]
+        ({}, 'test')
+    """
+    named = [(signal, _is_data(signal)) for signal in signals]
+    data = [signal for signal, is_data in named if is_data]
+    # A task of a user's own may stand beside labelled data, if it is scored alike.
+    others = [signal for signal, is_data in named if not (is_data or _is_own_task(signal))]
+    if data and others:
+        raise PenchantError(
+            f"{_called(data[0])} is labelled data and {_called(others[0])} is a picture; a study "
+            "is about pictures or about labelled data"
+        )
+    return dict(DENSE_WORDS) if data else {}
+
+
+def _is_data(signal: object) -> bool:
+    return is_labelled(signal) or isinstance(signal, Labelled | ClassificationTask)
+
+
+def _is_own_task(signal: object) -> bool:
+    return isinstance(signal, Task) and not isinstance(signal, PictureTask)
+
+
+def _called(signal: object) -> str:
+    return str(signal) if isinstance(signal, str | Path) else getattr(signal, "name", "an array")
+
+
 def differing(designs: Sequence[Design]) -> tuple[str, ...]:
     """Name the fields in which designs differ, those of how they learn last.
 
@@ -291,11 +328,13 @@ def read_toml(path: Path) -> tuple[Plan, list[str]]:
     for one in words.get("designs", []) if isinstance(words.get("designs"), list) else ():
         if isinstance(one, dict):
             one.update({name: _found(value, here) for name, value in one.items()})
+    # Not pathlib's joining, which takes the dot from ./digits and leaves a data set's name.
+    places = [s if is_name(s) else os.path.join(here, s) for s in signals]  # noqa: PTH118
     try:
-        plan = Plan.of(words)
+        plan = Plan.of({**usual_words(places), **words})
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
-    return plan, [s if is_name(s) else f"{here}/{s}" for s in signals]
+    return plan, places
 
 
 def is_name(signal: str) -> bool:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from penchant.errors import PenchantError, nearest
-from penchant.study._plan import BUILT_IN, DENSE_WORDS, Plan, is_name
+from penchant.study._plan import BUILT_IN, Plan, is_name
 from penchant.tasks import (
     ClassificationTask,
     HeldOut,
@@ -26,17 +25,6 @@ from penchant.tasks import (
 
 Signal = str | Path | Picture | Labelled | np.ndarray | Task
 """A picture's path, a folder of them, labelled data by name or path, what was loaded, or a task."""
-
-
-def usual_words(signals: Signal | Sequence[Signal]) -> dict[str, Any]:
-    """Return what a plan on these signals says where its user does not."""
-    return dict(DENSE_WORDS) if any(map(_is_labelled, listed(signals))) else {}
-
-
-def _is_labelled(signal: Signal) -> bool:
-    if isinstance(signal, str | Path):
-        return is_labelled(signal)
-    return isinstance(signal, Labelled | ClassificationTask)
 
 
 def listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
@@ -64,8 +52,7 @@ def load_signals(
     tasks: list[Task] = []
     for signal in listed(signals):
         if isinstance(signal, str | Path):
-            places = [str(signal)] if is_name(str(signal)) else map(str, signal_paths(Path(signal)))
-            for place in places:
+            for place in signal_places(str(signal)):
                 paths.append(place)
                 tasks.append(_task_at(place, plan))
         else:
@@ -85,9 +72,16 @@ def load_signals(
     return (paths if len(paths) == len(tasks) else []), tuple(tasks)
 
 
-def signal_paths(path: Path) -> list[Path]:
-    """List the files or folders that each hold one signal: a folder of pictures holds several."""
-    return [path] if is_labelled(path) else find_pictures([path])
+def signal_places(signal: str) -> list[str]:
+    """List the names, files or folders that each hold one signal, of a name or path.
+
+    A folder of pictures holds several. Places are text, since a `Path` takes the dot from
+    ``./digits`` and leaves a data set's name.
+    """
+    if is_name(signal) or is_labelled(signal):
+        return [signal]
+    found = [str(path) for path in find_pictures([Path(signal)])]
+    return [f"./{place}" if is_name(place) else place for place in found]
 
 
 def _task_at(place: str, plan: Plan) -> Task:
@@ -99,11 +93,14 @@ def _task_at(place: str, plan: Plan) -> Task:
 
 
 def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str) -> Task:
+    if plan.noise and isinstance(signal, Labelled | Task):
+        kind = "labelled data" if isinstance(signal, Labelled) else "a task that is made already"
+        raise PenchantError(
+            f"noise={plan.noise:g}: {signal.name} is {kind}, and only pictures take it"
+        )
     if isinstance(signal, Task):
         return signal
     if isinstance(signal, Labelled):
-        if plan.noise:
-            raise PenchantError(f"noise={plan.noise:g}: labelled data take none, pictures do")
         return ClassificationTask(signal, plan.held_out)
     if isinstance(signal, np.ndarray):
         values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
@@ -117,4 +114,10 @@ def chosen_metric(plan: Plan, tasks: Sequence[Task]) -> Metric:
     name = plan.metric or tasks[0].metrics[0].name
     if name not in known:
         raise PenchantError(f"metric={name!r} is unknown: {nearest(name, list(known))}")
+    if plan.target is not None and not known[name].watched:
+        watched = [metric.name for metric in tasks[0].metrics if metric.watched]
+        raise PenchantError(
+            f"target={plan.target:g}: {name} is scored at the end of a run alone, so the steps to "
+            f"it are not known; take metric={' or '.join(watched)}"
+        )
     return known[name] if plan.margin is None else replace(known[name], margin=plan.margin)

@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
@@ -24,25 +24,16 @@ from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Event, Finished, Job
 from penchant.study._model_file import network_from
-from penchant.study._plan import PILOT_SEED, Plan, read_toml
+from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
 from penchant.study._results import Pilot, Reconstruction, Results, Run
-from penchant.study._signals import (
-    Signal,
-    chosen_metric,
-    listed,
-    load_signals,
-    usual_words,
-)
+from penchant.study._signals import Signal, chosen_metric, listed, load_signals
 from penchant.study._store import MEMORY, Store
-from penchant.study._target import steps_to
+from penchant.study._target import steps_to, target_metric
 from penchant.study._tuning import best, candidates
 from penchant.study._verdicts import target_verdicts, verdicts
 from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
 from penchant.study._width import with_widths
-from penchant.tasks import (
-    PictureTask,
-    Task,
-)
+from penchant.tasks import Metric, PictureTask, Task
 from penchant.version import __version__
 
 Listener = Callable[[Event], None]
@@ -291,6 +282,7 @@ class Study:
                 "margin": self.metric.margin,
                 "unit": self.metric.unit,
                 "higher_is_better": self.metric.higher_is_better,
+                "metrics": [asdict(metric) for metric in self._metrics()],
             },
             designs=labels,
             axes=self.plan.axes(),
@@ -301,7 +293,7 @@ class Study:
             target_verdicts=(
                 ()
                 if target is None
-                else target_verdicts(runs, labels, baseline, self.metric, target)
+                else target_verdicts(runs, labels, baseline, self.metric, target, self.plan.steps)
             ),
             steps_to_target=(
                 {}
@@ -316,6 +308,13 @@ class Study:
             ),
             method=self._method(store),
         )
+
+    def _metrics(self) -> list[Metric]:
+        """List every metric that the results hold numbers of, with the plan's margin."""
+        found = [self.metric if m.name == self.metric.name else m for m in self.tasks[0].metrics]
+        if self.plan.target is not None:
+            found.append(target_metric(self.plan.target, self.plan.steps))
+        return found
 
     def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):

@@ -1,5 +1,7 @@
 """How soon a run reaches a target: a second question of a study, with verdicts of its own."""
 
+import math
+
 from penchant.study._results import Run
 from penchant.tasks import Metric
 
@@ -20,7 +22,8 @@ def target_metric(target: float, steps: int) -> Metric:
 def steps_to(run: Run, metric: Metric, target: float) -> float | None:
     """Return the steps after which a run's metric first reaches a target.
 
-    Between two looks the metric is taken to change linearly. A diverged run reaches nothing.
+    Between two looks the metric is taken to change linearly. A look at which it is undefined is
+    passed over, and a diverged run reaches nothing.
 
     Args:
         run: with its curve.
@@ -35,13 +38,15 @@ def steps_to(run: Run, metric: Metric, target: float) -> float | None:
     sign = 1 if metric.higher_is_better else -1
     before: tuple[int, float] | None = None
     for moment in run.curve:
-        if metric.name not in moment.metrics:
+        value = moment.metrics.get(metric.name, math.nan)
+        if math.isnan(value):
             continue
-        value = moment.metrics[metric.name]
         if sign * value >= sign * target:
             if before is None:
                 return float(moment.step)
             step, lower = before
+            if math.isinf(value - lower):  # no line goes there: it is known at the look alone
+                return float(moment.step)
             return step + (moment.step - step) * (target - lower) / (value - lower)
         before = moment.step, value
     return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from penchant.study._results import Run, Verdict
+from penchant.study._results import Run, Verdict, VerdictWord
 from penchant.study._sentence import UnitOfN
 from penchant.study._target import steps_to, target_metric
 from penchant.study._verdict import judge
@@ -34,31 +34,54 @@ def verdicts(
 
 
 def target_verdicts(
-    runs: Sequence[Run], designs: Sequence[str], baseline: str, metric: Metric, target: float
+    runs: Sequence[Run],
+    designs: Sequence[str],
+    baseline: str,
+    metric: Metric,
+    target: float,
+    budget: int,
 ) -> tuple[Verdict, ...]:
     """Judge how soon each design reaches a value of the metric; see `verdicts`.
 
-    A target that is never reached counts as the whole budget, and the verdict says so.
+    A target that is never reached counts as the whole budget, and the verdict says so; where
+    neither design ever came to it, nothing is known of which is sooner.
+
+    Args:
+        runs: the finished runs of a study.
+        designs: labels in the order of the plan.
+        baseline: the label that each other one is compared with.
+        metric: what is to reach the target.
+        target: its value.
+        budget: the steps of every run.
     """
-    budget = max(run.steps for run in runs)
     found = {(run.design, run.signal, run.seed): steps_to(run, metric, target) for run in runs}
     values = {place: budget if steps is None else steps for place, steps in found.items()}
     judged = _judged(values, runs, designs, baseline, target_metric(target, budget), families=2)
-    return tuple(
-        replace(verdict, flag="; ".join(filter(None, (verdict.flag, _missed(found, verdict)))))
-        for verdict in judged
-    )
+    return tuple(_with_missed(verdict, found, f"{target:g} {metric.unit}") for verdict in judged)
 
 
-def _missed(found: Mapping[tuple[str, str, int], float | None], verdict: Verdict) -> str:
-    """Say how many runs never came to the target, for each of the two designs."""
-    parts = []
-    for label in (verdict.design, verdict.baseline):
-        mine = [steps for (design, _, _), steps in found.items() if design == label]
-        missed = sum(steps is None for steps in mine)
-        if missed:
-            parts.append(f"{missed} of {len(mine)} runs of {label} never reached it")
-    return " and ".join(parts) + " and count as the whole budget" if parts else ""
+def _with_missed(
+    verdict: Verdict, found: Mapping[tuple[str, str, int], float | None], target: str
+) -> Verdict:
+    """Flag the runs of the two designs that never came to the target."""
+    labels = (verdict.design, verdict.baseline)
+    missed = {
+        label: [steps is None for (design, _, _), steps in found.items() if design == label]
+        for label in labels
+    }
+    if all(map(all, missed.values())):
+        text = f"Neither {labels[0]} nor {labels[1]} reached {target.rstrip()} in any run."
+        word: VerdictWord = "descriptive" if verdict.verdict == "descriptive" else "inconclusive"
+        return replace(verdict, verdict=word, sentence=text, flag="", needed=None)
+    parts = [
+        f"{sum(mine)} of {len(mine)} runs of {label} never reached it"
+        for label, mine in missed.items()
+        if any(mine)
+    ]
+    if not parts:
+        return verdict
+    text = f"{' and '.join(parts)}; these count as the whole budget."
+    return replace(verdict, flag=f"{verdict.flag} {text}".lstrip())
 
 
 def _judged(

@@ -26,8 +26,13 @@ from penchant.tasks._task import Metric, Score, Split, Task
 
 _VERSION = 1  # part of the fingerprint: raise it whenever the same picture would score otherwise
 
-_HELD_OUT = (Metric("psnr_held_out", "dB", margin=0.5), Metric("ssim_held_out", "", margin=0.01))
-_SEEN = (Metric("psnr_seen", "dB", margin=0.5), Metric("ssim_seen", "", margin=0.01))
+_HELD_OUT, _SEEN = (
+    (
+        Metric(f"psnr_{part}", "dB", margin=0.5),
+        Metric(f"ssim_{part}", "", margin=0.01, watched=False),
+    )
+    for part in ("held_out", "seen")
+)
 
 
 def coordinates(
@@ -198,11 +203,11 @@ class PictureTask(Task):
         content = hashlib.blake2b(picture.values.tobytes(), digest_size=16)
         content.update(f"{picture.values.shape} {pattern} version {_VERSION}".encode())
         if noise:
-            content.update(f"noise {noise}".encode())
+            content.update(f"noise {float(noise)}".encode())
         self.__dict__.update(  # past __setattr__, which refuses
             picture=picture,
             held_out=pattern,
-            noise=noise,
+            noise=float(noise),
             nyquist=max(height, width) / 4,
             name=picture.name,
             metrics=tuple(sorted(shown, key=lambda metric: metric.name)),

@@ -6,12 +6,13 @@ picture and a table of labels pass through the same study.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from penchant.divergences import Divergence, LinkName, divergence
+from penchant.errors import PenchantError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Metric:
     unit: str
     margin: float
     higher_is_better: bool = True
+    watched: bool = field(default=True, repr=False)
+    """Whether it is scored while a run trains, or at the end alone (see `Split.score`)."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,14 @@ class Task(ABC):
         Raises:
             PenchantError: a name or link that does not fit the task's targets.
         """
-        return divergence(
-            name or "l2", link=link or "identity", reduction="mean", validate=False, **numbers
-        )
+        chosen = divergence(name or "l2", link=link, reduction="mean", validate=False, **numbers)
+        if chosen.link != "identity":
+            raise PenchantError(
+                f"divergence={chosen.name!r} with link={chosen.link!r}: {self.name} takes a "
+                "network's outputs for its answers, so only the link identity fits, as of l2, l1 "
+                "and huber"
+            )
+        return chosen
 
     def answering(self, network: nn.Module, divergence: Divergence) -> nn.Module:
         """Return what `Split.score` is to be given of a network that a divergence has trained."""
