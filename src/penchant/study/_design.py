@@ -60,7 +60,11 @@ class Design(BaseModel, ABC):
         known = DIVERGENCES[name].numbers if name else ()
         for number in _DIVERGENCE_NUMBERS:
             if getattr(self, number) is not None and number not in known:
-                raise ValueError(f"{number}: divergence {name!r} has no such number")
+                having = [n for n, member in DIVERGENCES.items() if number in member.numbers]
+                given = (
+                    f"divergence {name!r} has no such number" if name else "no divergence is given"
+                )
+                raise ValueError(f"{number}: {given}; it is a number of {' and '.join(having)}")
         return self
 
     @property

@@ -16,7 +16,7 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     """Estimate the wall seconds that jobs will take.
 
     Args:
-        jobs: all of them; those that share design, width and size of the data are timed once.
+        jobs: all of them; those that share design, width and the data's size are timed once.
         tasks: their data.
         workers: processes that share them.
 
@@ -28,7 +28,8 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     with one_thread():
         for job in jobs:
             task = tasks[job.task]
-            alike = (job.design, job.settings.width, task.seen_values(), task.outputs)
+            shape = (task.seen_values(), task.inputs, task.outputs)
+            alike = (job.design, job.settings.width, *shape)
             if alike not in cost:
                 cost[alike] = _seconds(job, task)
             total += cost[alike]
