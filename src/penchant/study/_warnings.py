@@ -103,8 +103,8 @@ def run_warnings(runs: Sequence[Run]) -> list[str]:
         diverged = sum(run.status == "diverged" for run in mine)
         if diverged:
             found.append(
-                f"{label}: {diverged} of {len(mine)} runs diverged; each is scored as the constant "
-                "picture and counted."
+                f"{label}: {diverged} of {len(mine)} runs diverged; each is scored as the best "
+                "constant answer and counted."
             )
     return found
 
