@@ -50,6 +50,7 @@ class CrossEntropy(Divergence):
     links = ("identity", "softmax")
     convex_links = ("identity", "softmax")
     noise = "categorical: a class drawn from the answered probabilities"
+    factor = -1.0
     numbers = ("label_smoothing",)
 
     def __init__(
@@ -66,11 +67,11 @@ class CrossEntropy(Divergence):
     def parts(
         self, answer: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
     ) -> Float[Tensor, "samples *parts"]:
-        """Return -d·log y; for classes only that of the class."""
+        """Return d·log y, whose factor is -1; for classes only that of the class."""
         if self._by_class(target):
-            return -answer.gather(1, target.long()[:, None]).log()
+            return answer.gather(1, target.long()[:, None]).log()
         d = self._rows(answer, target)
-        return (answer + where_zero(d)).log().mul_(-d)
+        return (answer + where_zero(d)).log().mul_(d)
 
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
@@ -84,16 +85,16 @@ class CrossEntropy(Divergence):
     def matched_parts(
         self, logits: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
     ) -> Float[Tensor, "samples *parts"]:
-        """Return -d·log softmax(z): for classes by torch's own kernel."""
+        """Return d·log softmax(z), whose factor is -1: for classes by torch's own kernel."""
         if self._by_class(target):
-            return F.cross_entropy(logits, target.long(), reduction="none")
+            return -F.cross_entropy(logits, target.long(), reduction="none")
         log_answer = torch.log_softmax(logits, 1)
         if target.is_floating_point():
-            return log_answer.mul(-self._rows(logits, target))
+            return log_answer.mul(self._rows(logits, target))
         # torch's own smoothing fails under torch.vmap where only the targets are batched.
         hit = log_answer.gather(1, target.long()[:, None]).squeeze(1)
         spread = self.label_smoothing / logits.shape[1]
-        return (self.label_smoothing - 1) * hit - spread * log_answer.sum(1)
+        return (1 - self.label_smoothing) * hit + spread * log_answer.sum(1)
 
     def matched_slopes(
         self, logits: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]

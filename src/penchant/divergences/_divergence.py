@@ -66,7 +66,8 @@ class Divergence(nn.Module, ABC):
     numbers: ClassVar[tuple[str, ...]] = ()
     """The numbers that the constructor takes."""
     factor: float = 1.0
-    """What the sum of `parts` is multiplied by: cheaper on one number than on each part."""
+    """What the sum of `parts` is multiplied by: a half or a sign is free there, and on each part a
+    pass over memory."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Divergence(nn.Module, ABC):
     def parts(
         self, answer: Float[Tensor, "samples *outputs"], target: Shaped[Tensor, "samples *targets"]
     ) -> Float[Tensor, "samples *parts"]:
-        """Return what, summed over all dimensions but the first, is each sample's value.
+        """Return what, summed over all dimensions but the first, times `factor`, is the value.
 
         Args:
             answer: y, what comes out of the link.
@@ -219,11 +220,15 @@ class Divergence(nn.Module, ABC):
         return True
 
     def _reduced(self, parts: Tensor, samples: int) -> Tensor:
+        size = abs(self.factor)
         if self.reduction == "mean":
-            return parts.sum() / (samples / self.factor)
-        if self.reduction == "sum":
-            return parts.sum() * self.factor
-        return parts.reshape(samples, -1).sum(1) * self.factor
+            value = parts.sum() / (samples / size)
+        elif self.reduction == "sum":
+            value = parts.sum() * size
+        else:
+            value = parts.reshape(samples, -1).sum(1) * size
+        # Not -value, which would make an exact 0 read -0.
+        return value if self.factor > 0 else 0 - value
 
 
 def _in_full_precision(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

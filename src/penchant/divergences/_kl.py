@@ -46,12 +46,13 @@ class KL(Divergence):
     links = ("identity", "softmax")
     convex_links = ("identity", "softmax")
     noise = "categorical: a class drawn from the answered probabilities, less the target's entropy"
+    factor = -1.0
 
     def parts(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return d·log(d/y)."""
-        return relative_entropy(answer, target)
+        """Return d·log(y/d), whose factor is -1."""
+        return log_likelihood_ratio(answer, target)
 
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
@@ -62,9 +63,9 @@ class KL(Divergence):
     def matched_parts(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return d·(log d - log softmax(z))."""
-        log_answer = torch.log_softmax(logits, 1)
-        return (log_fraction(target) - log_answer).mul_(target)
+        """Return d·(log softmax(z) - log d), whose factor is -1."""
+        log_target = where_zero(target).add_(target).log_()
+        return (torch.log_softmax(logits, 1) - log_target).mul_(target)
 
     def matched_slopes(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
@@ -118,14 +119,15 @@ class BinaryKL(Divergence):
     links = ("identity", "sigmoid")
     convex_links = ("identity", "sigmoid")
     noise = "Bernoulli: 1 drawn with the answered probability, less the target's entropy"
+    factor = -1.0
 
     def parts(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return d·log(d/y) + (1 - d)·log((1 - d)/(1 - y))."""
+        """Return d·log(y/d) + (1 - d)·log((1 - y)/(1 - d)), whose factor is -1."""
         certain = target.floor()
-        log_ratio = (certain - target).log1p_() - (certain - answer).log1p()
-        return relative_entropy(answer, target) + log_ratio.mul_(1 - target)
+        log_ratio = (certain - answer).log1p() - (certain - target).log1p_()
+        return log_likelihood_ratio(answer, target) + log_ratio.mul_(1 - target)
 
     def slopes(
         self, answer: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
@@ -136,10 +138,10 @@ class BinaryKL(Divergence):
     def matched_parts(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
-        """Return the cross-entropy from the logits, less the target's own entropy."""
+        """Return the target's own entropy less the cross-entropy from the logits."""
         cross = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         entropy: Tensor = torch.special.entr(target) + torch.special.entr(1 - target)
-        return cross - entropy
+        return entropy - cross
 
     def matched_slopes(
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
@@ -155,27 +157,19 @@ class BinaryKL(Divergence):
             checks.fractions(call, "output", output, "logits need link='sigmoid'")
 
 
-def relative_entropy(
+def log_likelihood_ratio(
     answer: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """Return d·log(d/y), 0 where d = 0.
+    """Return d·log(y/d), 0 where d = 0.
 
     Example:
-        >>> relative_entropy(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
-        tensor([0., inf, 0.])
+        >>> log_likelihood_ratio(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
+        tensor([0., -inf, 0.])
     """
-    log_answer = (answer + where_zero(target)).log()
-    return (log_fraction(target) - log_answer).mul_(target)
-
-
-def log_fraction(fraction: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Return log d, 0 where d = 0.
-
-    Example:
-        >>> log_fraction(torch.tensor([0.0, 1.0]))
-        tensor([0., 0.])
-    """
-    return where_zero(fraction).add_(fraction).log_()
+    lift = where_zero(target)
+    log_answer = (answer + lift).log()
+    log_target = lift.add_(target).log_()
+    return (log_answer - log_target).mul_(target)
 
 
 def ratio(
