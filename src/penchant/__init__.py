@@ -11,6 +11,7 @@ from penchant.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from penchant import divergences as divergences
+    from penchant import geometry as geometry
     from penchant import nn as nn
     from penchant.errors import PenchantError as PenchantError
     from penchant.explain import explain as explain
@@ -47,9 +48,9 @@ _HOMES = {
     "load_picture": "penchant.tasks",
     "calibrate": "penchant.training",
 }
-_ROOMS = ("divergences", "nn", "probes", "report", "study", "tasks", "training")
+_ROOMS = ("divergences", "geometry", "nn", "probes", "report", "study", "tasks", "training")
 
-__all__ = [*_HOMES, "divergences", "nn", "__version__"]
+__all__ = [*_HOMES, "divergences", "geometry", "nn", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,22 @@
+"""The arithmetic of sliding layers: which shape comes out, and how far a unit sees.
+
+Example:
+    >>> output_shape((224, 224), 7, stride=2, padding=3)
+    (112, 112)
+"""
+
+from penchant.geometry._output_shape import chain_shapes as chain_shapes
+from penchant.geometry._output_shape import output_shape as output_shape
+from penchant.geometry._output_shape import same_padding as same_padding
+from penchant.geometry._output_shape import window_of as window_of
+from penchant.geometry._window import Window as Window
+from penchant.geometry._window import window as window
+
+__all__ = [
+    "Window",
+    "chain_shapes",
+    "output_shape",
+    "same_padding",
+    "window",
+    "window_of",
+]
