@@ -318,7 +318,11 @@ def _swings() -> Section:
                     "Distance from the minimum over 20 steps: shrinking, level and growing, each "
                     "a straight line on a scale of powers of ten.",
                     [
-                        Line(f"η = {s.factor:g}/λ", steps[:SHOWN], np.abs(s.coordinate[:SHOWN]))
+                        Line(
+                            f"η = {s.factor:g}/λ",
+                            steps[: SHOWN + 1],
+                            np.abs(s.coordinate[: SHOWN + 1]),
+                        )
                         for s in swings
                     ],
                     against="steps",
@@ -375,7 +379,7 @@ def _sharpening() -> Section:
             f"{trainings[-1].step_size:g}, {trainings[-1].rises} steps raised it, with the smaller "
             f"ones {trainings[1].rises} and {trainings[0].rises}. This is the “edge of "
             "stability” of Cohen et al. So the step size does not only have to fit the curvature; "
-            "it chooses the curvature of the place that is found.",
+            "where it is large enough, it bounds the curvature of the place that is found.",
             f"In {int(trainings[0].steps[-1]):,} steps only the largest step size gets there; the "
             "others are on their way. With KL behind a softmax λ rises at first and then falls, "
             "since the curvature of KL vanishes as the answers become sure; it ends far below 2/η.",

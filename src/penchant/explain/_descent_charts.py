@@ -99,6 +99,7 @@ def lines(
         ticks = range(int(np.ceil(limits[0])), int(limits[1]) + 1)
         ticks = ticks[:: max(1, len(ticks) // 6)]
         axes.set_yticks(list(ticks), [power(tick) for tick in ticks])
+    axes.locator_params(axis="x", integer=markers, nbins=6)
     label_ends(axes, ends, inner)
     axes.set_xlabel(against, color=MUTED)
     return svg(sheet, name, alt)
@@ -121,7 +122,7 @@ def paths(
     """
     height = 250.0
     sheet = figure(height=height)
-    axes = sheet.add_axes((30 / WIDTH, 60 / height, 1 - 44 / WIDTH, 1 - 70 / height))
+    axes = sheet.add_axes((50 / WIDTH, 60 / height, 1 - 60 / WIDTH, 1 - 70 / height))
     quiet(axes)
     across, up = np.linspace(-1.15, 1.15, 161), np.linspace(-0.95, 0.95, 133)
     x, y = np.meshgrid(across, up)
@@ -145,7 +146,7 @@ def paths(
     axes.set_xlim(across[0], across[-1])
     axes.set_ylim(up[0], up[-1])
     axes.set_xlabel(f"w₁, curvature {curvatures[0]:g}", color=MUTED)
-    axes.set_ylabel(f"w₂, curvature {curvatures[1]:g}", color=MUTED, labelpad=-4)
+    axes.set_ylabel(f"w₂, curvature {curvatures[1]:g}", color=MUTED, labelpad=0)
     sheet.legend(
         loc="lower center", ncols=len(drawn), frameon=False, labelcolor=INK, columnspacing=1.2
     )
