@@ -118,9 +118,13 @@ def test_default_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("tom.png",): "study-tom",
         ("cats/tom.png",): "study-tom",
         ("cats/tom.png", "cats/kitty.png"): "study-cats",
+        ("digits",): "study-digits",
+        ("./digits",): "study-digits",
+        ("fashion-mnist",): "study-fashion-mnist",
+        ("data/cells.npz",): "study-cells",
     }
-    for pictures, folder in cases.items():
-        assert default_folder([Path(picture) for picture in pictures]) == Path(folder)
+    for signals, folder in cases.items():
+        assert default_folder(list(signals)) == Path(folder)
 
 
 def test_dry_run_shows_the_plan_and_writes_nothing(
@@ -154,3 +158,70 @@ def test_an_own_activation_takes_part(penchant: Command, here: Path, photo: Path
     assert penchant("render", network, "-o", "a.png").code == 2
     rendered = penchant("render", network, "-o", "a.png", "--activation", "mine.py:Snake")
     assert rendered.code == 0
+
+
+# Labelled data
+
+
+DATA = ("--steps", 12, "--seeds", 2, "--tune", 0, "--jobs", 1)
+
+
+def test_a_study_of_labelled_data(penchant: Command, here: Path) -> None:
+    outcome = penchant("compare", "digits", "--vary", "divergence=kl,l2", "--target", 50, *DATA)
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in Path("study-digits").iterdir()) == FILES
+    rows = _rows("study-digits")
+    assert [row["design"] for row in rows] == ["relu+kl", "relu+l2"] * 2
+    assert {row["divergence"] for row in rows} == {"kl", "l2"}
+    assert all(0 <= float(row["accuracy_held_out"]) <= 100 for row in rows)
+    assert all("steps_to_target" in row for row in rows)
+    plan = tomllib.loads(Path("study-digits/study.toml").read_text())
+    assert plan["signals"] == ["digits"] and plan["family"] == "dense" and plan["target"] == 50
+    assert "2 designs × 2 seeds on digits: 4 runs, 12 steps each" in outcome.out
+    again = penchant("run", "study-digits/study.toml", "--out", "again", "--jobs", "1")
+    assert again.code == 0
+    assert [row["accuracy_held_out"] for row in _rows("again")] == [
+        row["accuracy_held_out"] for row in rows
+    ]
+    refused = penchant("render", "study-digits/networks/relu+kl--seed0.safetensors", "-o", "a.png")
+    assert refused.code == 2 and "only pictures are rendered" in refused.err
+
+
+def test_dry_run_of_labelled_data(
+    penchant: Command, here: Path, golden: Callable[[str, str], None]
+) -> None:
+    options = ("--target", 90, "--match", "parameters", "--tune", 2, "--jobs", 2, "--dry-run")
+    outcome = penchant("compare", "digits", *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert list(here.iterdir()) == []
+    text = re.sub(r"about [\d.]+ (s|min).*? with", "about TIME with", outcome.out)
+    golden("plan-digits.txt", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("digits", "PHOTO"), ["digits is labelled data and", "photo.png is a picture"]),
+        (("PHOTO", "digits"), ["digits is labelled data and", "photo.png is a picture"]),
+        (("digits", "--noise", "0.1"), ["noise=0.1", "digits is labelled data"]),
+        (("PHOTO", "--noise", "2"), ["noise=2"]),
+        (("digits", "--held-out", "none"), ["held-out 'none'", "test"]),
+        (("digits", "--vary", "divergence=binary_kl"), ["divergence='binary_kl'"]),
+        (("digits", "--vary", "divergence=kl", "--vary", "link=identity"), ["link='identity'"]),
+        (("PHOTO", "--vary", "divergence=kl", "--vary", "link=identity"), ["link='identity'"]),
+        (("digits", "--vary", "encoding=nerf"), ["'encoding' is unknown to dense networks"]),
+        (("digits", "--metric", "psnr_seen"), ["metric='psnr_seen' is unknown"]),
+        (("digits", "--metric", "accuracy_seen", "--target", "90"), ["scored at the end"]),
+        (("digits", "--target", "nan"), ["target="]),
+        (("nothing.npz",), ["nothing.npz"]),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_makes_no_file(
+    penchant: Command, here: Path, photo: Path, arguments: tuple[str, ...], words: list[str]
+) -> None:
+    named = [photo if argument == "PHOTO" else argument for argument in arguments]
+    outcome = penchant("compare", *named, *DATA)
+    assert outcome.code == 2 and outcome.out == ""
+    assert len(outcome.err.splitlines()) == 1
+    assert all(word in outcome.err for word in words), outcome.err
+    assert list(here.iterdir()) == []

@@ -60,7 +60,8 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "pilots", [_pilots(plan.tune, tunes)]
     yield "match", [plan.match]
     yield "metric", [f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()]
-    against = counted(len(labels) - 1, "verdict")
+    families = 1 if plan.target is None else 2
+    against = counted(families * (len(labels) - 1), "verdict")
     if plan.target is not None:
         yield "target", [f"{plan.target:g} {metric.unit}; the steps to it get verdicts too"]
     yield "baseline", [f"{plan.baseline_label()}, against which there are {against}"]
