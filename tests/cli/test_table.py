@@ -105,12 +105,40 @@ def test_best_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert order == ["sine+fourier", "elu", "gelu", "relu", "tanh"]
 
 
-def test_a_unitless_metric_has_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decimals_follow_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     ssim = Metric("ssim_held_out", "", margin=0.01)
     lines = lines_of(_text(_results(ssim, scale=0.01), 80, monkeypatch))
     assert "ssim_held_out" in lines[0].split()
     row = next(line for line in lines if line.startswith("sine+fourier"))
-    assert re.search(r" 0\.2599 +0\.2578 to 0\.2619 +\+0\.0500 ", row), row
+    assert re.search(r" 0\.260 +0\.258 to 0\.262 +\+0\.050 ", row), row
+
+
+def test_the_target_has_sentences_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, str], None]
+) -> None:
+    results = _results(Metric("accuracy_held_out", "%", margin=1.0))
+    steps = Metric("steps_to_20", "steps", margin=15, higher_is_better=False)
+    judged = tuple(
+        judge(
+            [gain + i for i in range(8)],
+            design=design,
+            baseline="relu",
+            metric=steps,
+            margin=steps.margin,
+            comparisons=2,
+            unit_of_n="seeds",
+        )
+        for design, gain in {"tanh": 40.0, "gelu": -30.0}.items()
+    )
+    flagged = replace(judged[0], flag="1 of 8 runs of tanh never reached it.")
+    with_target = replace(
+        results,
+        plan={**results.plan, "target": 20.0},
+        designs=("relu", "gelu", "tanh"),
+        verdicts=tuple(v for v in results.verdicts if v.design in ("gelu", "tanh")),
+        target_verdicts=(flagged, judged[1]),
+    )
+    golden("table-target.txt", _text(with_target, 80, monkeypatch))
 
 
 def test_one_seed_has_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:

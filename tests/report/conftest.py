@@ -1,13 +1,15 @@
 """Finished studies, made up: deterministic, and odd wherever a page might break."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from statistics import fmean
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from penchant.study import Moment, Pilot, Reconstruction, Results, Run, Verdict
+from penchant.study import Moment, Pilot, Reconstruction, Results, Run, Verdict, judge
+from penchant.tasks import Metric
 
 DESIGNS = ("relu", "gelu", "gaussian", "sine", "finer", "relu+nerf")
 LEVELS = (21.0, 21.2, 25.4, 26.1, 27.1, 24.0)
@@ -164,6 +166,150 @@ def _verdict(
     )
 
 
+DATA_METRICS = tuple(
+    metric
+    for part in ("held_out", "seen")
+    for metric in (
+        Metric(f"accuracy_{part}", "%", margin=1.0),
+        Metric(f"nll_{part}", "nats", margin=0.05, higher_is_better=False),
+        Metric(f"ece_{part}", "%", margin=1.0, higher_is_better=False),
+    )
+)
+DATA_DESIGNS = ("relu+kl", "relu+l2", "relu+kl start_bias=10")
+BUDGET = STEPS[-1]
+SPREAD = (0.15, -0.2, 0.05, 0.1, -0.15, 0.05)
+
+
+def make_data_results(
+    *,
+    designs: Sequence[str] = DATA_DESIGNS,
+    levels: Sequence[float] = (97.0, 96.9, 93.0),
+    reached: Sequence[float | None] = (40.0, 70.0, None),
+    signals: Sequence[str] = ("digits",),
+    seeds: int = 6,
+    spread: float = 1.0,
+    metric: str = "accuracy_held_out",
+    target: float | None = 90.0,
+) -> Results:
+    """Results of labelled data, as a study would give them.
+
+    Args:
+        designs: labels, the baseline first.
+        levels: accuracy around which each design's runs lie.
+        reached: steps around which each design reaches the target.
+        signals: names of the data sets.
+        seeds: of each design.
+        spread: of accuracies; steps have ten times as much.
+        metric: the primary one.
+        target: of it.
+    """
+    primary = next(one for one in DATA_METRICS if one.name == metric)
+    steps = Metric(f"steps_to_{target or 0:g}", "steps", BUDGET / 20, higher_is_better=False)
+    runs, found = [], {}
+    for signal in signals:
+        for i, (design, level, soon) in enumerate(zip(designs, levels, reached, strict=True)):
+            for seed in range(seeds):
+                more = spread * SPREAD[(seed + i) % len(SPREAD)]
+                runs.append(_data_run(signal, design, seed, level + more))
+                found[runs[-1].id] = None if soon is None else soon + 10 * more
+    known = {key: BUDGET if value is None else value for key, value in found.items()}
+
+    def judged(one: Metric, values: dict[str, float]) -> tuple[Verdict, ...]:
+        return tuple(
+            judge(
+                _gains(runs, values, designs[0], design, signals),
+                design=design,
+                baseline=designs[0],
+                metric=one,
+                margin=one.margin,
+                comparisons=(1 if target is None else 2) * (len(designs) - 1),
+                unit_of_n="seeds" if len(signals) == 1 else "signals",
+            )
+            for design in designs[1:]
+        )
+
+    return Results(
+        folder=None,
+        plan={
+            "signals": list(signals),
+            "notices": [f"{signals[0]}: one, two", f"{signals[0]}: three"],
+            "vary": {"divergence": ["kl", "l2"]},
+            "family": "dense",
+            "steps": BUDGET,
+            "size": 32,
+            "noise": 0.0,
+            "held_out": "test",
+            "target": target,
+            "noun": "data set",
+            "baseline": designs[0],
+            "metric": primary.name,
+            "margin": primary.margin,
+            "unit": primary.unit,
+            "higher_is_better": primary.higher_is_better,
+            "metrics": [asdict(one) for one in (*DATA_METRICS, *([steps] if target else []))],
+        },
+        designs=tuple(designs),
+        axes=("divergence",),
+        metric=metric,
+        runs=tuple(runs),
+        pilots=tuple(
+            Pilot(signals[0], designs[0], {"rate": rate}, score, chosen=score == 0.25)
+            for rate, score in ((0.1, 0.5), (0.01, 0.25), (0.001, 0.375))
+        ),
+        verdicts=judged(primary, {run.id: run.metrics[metric] for run in runs}),
+        target_verdicts=() if target is None else judged(steps, known),
+        steps_to_target={} if target is None else found,
+        reconstructions=(),
+        warnings=(),
+    )
+
+
+def _gains(
+    runs: Sequence[Run], values: dict[str, float], base: str, design: str, signals: Sequence[str]
+) -> list[float]:
+    of = {(run.signal, run.design, run.seed): values[run.id] for run in runs}
+    seeds = sorted({run.seed for run in runs})
+    rows = [[of[s, design, seed] - of[s, base, seed] for seed in seeds] for s in signals]
+    return rows[0] if len(signals) == 1 else [fmean(row) for row in rows]
+
+
+def _data_run(signal: str, design: str, seed: int, accuracy: float) -> Run:
+    wrong = (100 - accuracy) / 100
+    curve = tuple(
+        Moment(
+            step,
+            step * 0.0004,
+            {
+                "accuracy_held_out": accuracy - (accuracy - 10) * np.exp(-step / 15),
+                "nll_held_out": 3 * wrong + 2.3 * np.exp(-step / 15),
+            },
+            (),
+        )
+        for step in STEPS
+    )
+    return Run(
+        id=f"{signal}-{design}-{seed}",
+        signal=signal,
+        design=design,
+        seed=seed,
+        status="done",
+        steps=BUDGET,
+        seconds=0.2,
+        parameters=26_122,
+        settings={"activation": "relu", "divergence": design[5:7]},
+        metrics={
+            "accuracy_held_out": accuracy,
+            "nll_held_out": 3 * wrong,
+            "ece_held_out": 50 * wrong,
+            "accuracy_seen": 100 - 50 * wrong,
+            "nll_seen": wrong,
+            "ece_seen": 40 * wrong,
+        },
+        bands=(),
+        curve=curve,
+    )
+
+
 @pytest.fixture(scope="session")
 def results() -> Results:
     """Six designs, six seeds, one small picture."""
@@ -217,6 +363,13 @@ ODD: dict[str, Callable[[], Results]] = {
     ),
     "equal pictures": lambda: make_results(original=lambda _: np.ones((4, 4, 3)), levels=[200] * 6),
     "several signals": lambda: make_results(signals=("a", "b", "c"), seeds=2),
+    "labelled data": make_data_results,
+    "several data sets": lambda: make_data_results(signals=("digits", "wine"), seeds=2),
+    "lower is better": lambda: make_data_results(metric="nll_held_out", target=0.3),
+    "target never reached": lambda: make_data_results(reached=(None, None, None)),
+    "one design with a target": lambda: make_data_results(
+        designs=("relu",), levels=(97.0,), reached=(40.0,)
+    ),
     "warnings": lambda: replace(
         make_results(), warnings=("The learning rate of relu was not tuned.",)
     ),

@@ -16,7 +16,13 @@ pytestmark = needs_browser
 
 
 @pytest.mark.parametrize("width", [390, 1600])
-@pytest.mark.parametrize("kind", ["usual", "thirty designs", "attack", "wide", "several signals"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("usual", "thirty designs", "attack", "wide", "several signals"),
+        *("labelled data", "several data sets"),
+    ],
+)
 def test_pages_open_without_error_and_fit(
     driver: Any, results: Results, tmp_path: Path, kind: str, width: int
 ) -> None:

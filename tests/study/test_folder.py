@@ -66,6 +66,17 @@ def test_verdicts_are_valid_json(tiny: Tiny, tmp_path: Path) -> None:
         assert entry[name] == getattr(verdict, name)
 
 
+def test_verdicts_on_a_target_stand_with_the_others(tiny: Tiny, tmp_path: Path) -> None:
+    results = tiny(out=tmp_path, target=8.5).run()
+    first, second = json.loads((tmp_path / "verdicts.json").read_text())
+    assert first["metric"] == "psnr_held_out" and second["metric"] == "steps_to_8.5"
+    assert first.keys() == second.keys() and second["unit"] == "steps"
+    assert second["sentence"] == results.target_verdicts[0].sentence
+    described = {metric["name"]: metric for metric in results.plan["metrics"]}
+    assert described["psnr_held_out"]["unit"] == "dB"
+    assert described["steps_to_8.5"]["higher_is_better"] is False
+
+
 def test_networks_give_the_reconstructions(tiny: Tiny, tmp_path: Path) -> None:
     designs = [{"activation": "wire"}, {"encoding": "fourier"}, {"activation": "finer"}]
     results = tiny(out=tmp_path, designs=designs, tune=2).run()

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penchant.cli._screen import Screen
-from penchant.study import Results
+from penchant.study import Results, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +19,8 @@ STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 def closing(results: Results, screen: Screen) -> None:
     """Print the designs, best first, then each verdict, its flag, and the warnings.
 
+    Verdicts on the steps to a target come after those on the primary metric.
+
     Scores stand with their 95 % t-interval over seeds (over signals, where there are several);
     differences with the simultaneous interval that decided the verdict.
 
@@ -31,22 +33,33 @@ def closing(results: Results, screen: Screen) -> None:
     rows = table(results)
     screen.print()
     screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < WIDE))
-    verdicts = {verdict.design: verdict for verdict in results.verdicts}
-    ranked = [verdicts[design] for design in rows["design"] if design in verdicts]
+    order = list(rows["design"])
+    _say(results.verdicts, order, "", screen)
+    if results.target_verdicts:
+        target = f"{results.plan['target']:g} {results.plan['unit']}".rstrip()
+        _say(results.target_verdicts, order, f"steps to {target}: ", screen)
+    for warning in results.warnings:
+        screen.say(f"warning: {warning}", style="yellow")
+
+
+def _say(judged: Sequence[Verdict], order: Sequence[str], about: str, screen: Screen) -> None:
+    """Print verdicts in the order of the table, then what a reader should know of them."""
+    verdicts = {verdict.design: verdict for verdict in judged}
+    ranked = [verdicts[design] for design in order if design in verdicts]
     if ranked:
         screen.print()
     for verdict in ranked:
-        screen.say(verdict.sentence)
+        screen.say(about + verdict.sentence)
     for verdict in ranked:
         if verdict.flag:
-            screen.say(f"note: {verdict.design}: {verdict.flag}")
-    for warning in results.warnings:
-        screen.say(f"warning: {warning}", style="yellow")
+            screen.say(f"note: {about}{verdict.design}: {verdict.flag}")
 
 
 def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":
     from rich import box
     from rich.table import Table
+
+    from penchant.report import decimals
 
     unit = str(results.plan["unit"])
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
@@ -61,7 +74,7 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
     if not narrow:
         table.add_column("parameters", justify="right")
         table.add_column("seconds", justify="right")
-    places = 2 if unit else 4
+    places = decimals(results)
     for row in rows:
         verdict = str(row["verdict"])
         cells = [

@@ -11,8 +11,9 @@ from types import ModuleType
 from penchant.report._report import report
 from penchant.report._summary import html_summary
 from penchant.report._table import table
+from penchant.report._words import decimals
 
-__all__ = ["html_summary", "report", "table"]
+__all__ = ["decimals", "html_summary", "report", "table"]
 
 
 class _CallableRoom(ModuleType):

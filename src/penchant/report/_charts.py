@@ -22,8 +22,8 @@ from penchant.pages import (
     figure,
     label_ends,
     mix,
-    number,
     page_style,
+    quantity,
     quiet,
     svg,
 )
@@ -39,8 +39,17 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 @page_style()
-def differences(results: Results, designs: pd.DataFrame) -> Markup:
-    """Dots with simultaneous intervals: each design minus the baseline, the margin shaded."""
+def differences(
+    results: Results, designs: pd.DataFrame, metric: str, name: str = "differences"
+) -> Markup:
+    """Dots with simultaneous intervals: each design minus the baseline, the margin shaded.
+
+    Args:
+        results: the study.
+        designs: one row a design, with the columns that compare it (see `table`).
+        metric: what is compared.
+        name: unique on the page.
+    """
     rows = designs[designs["difference"].notna()].reset_index(drop=True)
     left = min(0.42 * WIDTH, 12 + LETTER * max(len(_short(name)) for name in rows["design"]))
     height = 44 + 24 * len(rows)
@@ -49,7 +58,7 @@ def differences(results: Results, designs: pd.DataFrame) -> Markup:
         (left / WIDTH, 34 / height, 1 - (left + 24) / WIDTH, 1 - 40 / height),
     )
     quiet(axes)
-    known = reading.margin(results)
+    known = reading.metric(results, metric).margin
     if known:
         axes.axvspan(-known, known, color=ZONE, linewidth=0)
     axes.axvline(0, color=MUTED, linewidth=1)
@@ -68,22 +77,25 @@ def differences(results: Results, designs: pd.DataFrame) -> Markup:
             color=INK,
         )
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    limit = _reach(rows, known or 0)
+    limit = _reach(rows, known)
     axes.set_xlim(limit)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_yticks(range(len(rows)))
     axes.set_yticklabels([_short(name) for name in rows["design"]], color=INK)
     base = reading.baseline(results)
-    unit = words.unit(results)
-    axes.set_xlabel(
-        f"{words.metric_name(results.metric)} minus {_short(base)}'s{f' ({unit})' if unit else ''}",
-        color=MUTED,
-    )
+    axes.set_xlabel(_difference_of(results, metric, base), color=MUTED)
     return svg(
         drawn,
-        "differences",
-        f"Difference in {words.metric_name(results.metric)} between each design and {base}, with "
+        name,
+        f"Difference in {words.name_of(results, metric)} between each design and {base}, with "
         "simultaneous intervals; the same numbers stand in the table.",
     )
+
+
+def _difference_of(results: Results, metric: str, base: str) -> str:
+    unit = words.difference_unit(results, metric)
+    said = f"{words.name_of(results, metric)} minus {_short(base)}'s"
+    return said if metric == reading.target_metric(results) or not unit else f"{said} ({unit})"
 
 
 def _reach(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
@@ -116,8 +128,13 @@ def curves(
     shown = named(lines, base)
     right = 18 + LETTER * max(len(_short(line.design)) for line in shown)
     drawn = figure(height=height)
-    axes = drawn.add_axes((34 / WIDTH, 36 / height, 1 - (34 + right) / WIDTH, 1 - 48 / height))
+    unit = words.unit(results, metric)
+    left = 44 if unit == "%" else 34
+    axes = drawn.add_axes((left / WIDTH, 36 / height, 1 - (left + right) / WIDTH, 1 - 48 / height))
     quiet(axes, grid=True)
+    target = reading.target(results)
+    if target is not None and metric == results.metric:
+        axes.axhline(target, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     for line in lines:
         if line not in shown:
             axes.plot(line.x, line.mean, color=RULE, linewidth=1)
@@ -131,11 +148,14 @@ def curves(
     ]
     label_ends(axes, ends, height - 48)
     axes.set_xlabel(against, color=MUTED)
+    if unit == "%":
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    places = words.decimals(results, metric)
     return svg(
         drawn,
         name,
         f"{words.metric_name(metric)} of each design against {against}; at the end "
-        + ", ".join(f"{line.design} {number(line.mean[-1], 1)}" for line in shown)
+        + ", ".join(f"{line.design} {quantity(line.mean[-1], places, unit)}" for line in shown)
         + ".",
     )
 

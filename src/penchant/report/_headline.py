@@ -1,5 +1,6 @@
 """The verdict in one plain sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -8,6 +9,7 @@ import pandas as pd
 from penchant.pages import counted, interval, quantity
 from penchant.report import _reading as reading
 from penchant.report import _words as words
+from penchant.report._target import reached_by
 from penchant.study import Results, Verdict
 
 
@@ -23,7 +25,8 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
     """Say which design to use.
 
     Among designs that are better than the baseline, the one that scores best is advised. Where
-    none is, the headline says why: the baseline holds, or the seeds do not decide.
+    none is, and the plan has a target, one that is not worse and comes to it sooner. Otherwise the
+    headline says why there is none: the baseline holds, or the seeds do not decide.
 
     Args:
         results: a finished study.
@@ -43,8 +46,13 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
         return Headline(
             f"Use {better[0].design}: {words.scope(results)} it "
             f"{_better_by(results, better[0])} than {base}",
-            _range(results, better[0]) + _runner_up(results, designs, better[0].design),
+            _range(results, better[0])
+            + _in_time(results, better[0].design)
+            + _runner_up(results, designs, better[0].design),
         )
+    sooner = _sooner(results, [verdicts[name] for name in ranked])
+    if sooner:
+        return sooner
     if undecided:
         lead = undecided[0]
         needed = f" About {lead.needed:,} {_pairs(results)}s would." if lead.needed else ""
@@ -52,7 +60,7 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
             f"Undecided: {words.scope(results)} no design is shown to be better than {base}",
             f"{lead.design} differs by {_signed(results, lead.mean_difference)}, and "
             f"{counted(lead.n, _pairs(results))} do not decide. "
-            f"{_range(results, lead)}{needed}",
+            f"{_range(results, lead)}{needed}{_in_time(results, lead.design)}",
         )
     equal = [name for name in ranked if verdicts[name].verdict == "equivalent"]
     if equal:
@@ -60,11 +68,11 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
             f"Keep {base}: {words.scope(results)} no other design is better",
             f"{_listed(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it: any "
             f"difference is smaller than the margin that matters"
-            f"{_margin(results)}.",
+            f"{_margin(results)}.{''.join(_in_time(results, name) for name in equal[:2])}",
         )
     return Headline(
         f"Keep {base}: {words.scope(results)} every other design is worse",
-        f"{best.design} comes nearest. {_range(results, best)}",
+        f"{best.design} comes nearest. {_range(results, best)}{_in_time(results, best.design)}",
     )
 
 
@@ -98,21 +106,80 @@ def _descriptive(results: Results, designs: pd.DataFrame, best: Verdict) -> Head
     )
 
 
+def _sooner(results: Results, verdicts: Sequence[Verdict]) -> Headline | None:
+    """The design that gains most in steps to the target, among those that lose nothing else."""
+    in_time = reading.target_verdicts_of(results)
+    found = [
+        (in_time[own.design], own)
+        for own in verdicts
+        if own.design in in_time
+        and in_time[own.design].verdict == "better"
+        and own.verdict in ("equivalent", "inconclusive")
+    ]
+    if not found:
+        return None
+    # One whose score is settled comes before one whose score is not.
+    steps, own = min(
+        found, key=lambda pair: (pair[1].verdict != "equivalent", pair[0].mean_difference)
+    )
+    gain = (
+        f"it reaches {_goal(results)} {_amount(results, abs(steps.mean_difference), steps.metric)} "
+        f"sooner than {own.baseline}"
+    )
+    name = words.metric_name(results.metric)
+    if own.verdict == "equivalent":
+        return Headline(
+            f"Use {own.design}: {words.scope(results)} {gain}",
+            f"{_range(results, steps)} In {name} at the end the two are equivalent: any difference "
+            f"is smaller than the margin that matters{_margin(results)}.",
+        )
+    needed = f" About {own.needed:,} {_pairs(results)}s would decide." if own.needed else ""
+    return Headline(
+        f"Undecided in {name}, but {words.scope(results)} {own.design} "
+        + gain.replace("it reaches", "reaches", 1),
+        f"{_range(results, steps)} In {name} at the end it differs by "
+        f"{_signed(results, own.mean_difference)}, which {counted(own.n, _pairs(results))} do not "
+        f"decide.{needed}",
+    )
+
+
+def _in_time(results: Results, design: str) -> str:
+    """How soon a design comes to the target, where the plan has one."""
+    verdict = reading.target_verdicts_of(results).get(design)
+    if verdict is None:
+        return ""
+    amount = _amount(results, abs(verdict.mean_difference), verdict.metric)
+    said = {
+        "better": f"reaches {_goal(results)} {amount} sooner than {verdict.baseline}",
+        "worse": f"reaches {_goal(results)} {amount} later than {verdict.baseline}",
+        "equivalent": f"reaches {_goal(results)} as soon as {verdict.baseline}, within the margin",
+    }
+    undecided = f"may reach {_goal(results)} sooner or later than {verdict.baseline}: undecided"
+    if not (reached_by(results, design) or reached_by(results, verdict.baseline)):
+        return f" Neither reaches {_goal(results)}."
+    return f" {design} {said.get(verdict.verdict, undecided)}."
+
+
+def _goal(results: Results) -> str:
+    return f"{words.goal(results)} {words.metric_name(results.metric)}"
+
+
 def _better_by(results: Results, verdict: Verdict) -> str:
     amount = _amount(results, abs(verdict.mean_difference))
     kind, _, samples = results.metric.partition("_")
     if kind in {"psnr", "ssim"} and samples in {"held_out", "seen"}:
         pixels = f"reconstructs {samples.replace('_', '-')} pixels {amount} better"
         return pixels + (" in SSIM" if kind == "ssim" else "")
-    return f"does {amount} better in {words.metric_name(results.metric)}"
+    more = "more" if reading.higher_is_better(results) else "less"
+    return f"has {amount} {more} {words.metric_name(results.metric)}"
 
 
 def _range(results: Results, verdict: Verdict) -> str:
     low, high = verdict.interval
     if not (isfinite(low) and isfinite(high)):
         return ""
-    unit = words.unit(results)
-    between = interval(low, high, words.decimals(results), signed=True)
+    unit = words.difference_unit(results, verdict.metric)
+    between = interval(low, high, words.decimals(results, verdict.metric), signed=True)
     return (
         f"The difference lies between {between.replace(' to ', ' and ')}"
         f"{chr(160) + unit if unit else ''} "
@@ -138,19 +205,23 @@ def _pairs(results: Results) -> str:
     return "seed" if len(reading.signals(results)) == 1 else words.noun(results)
 
 
-def _amount(results: Results, value: float) -> str:
-    return quantity(value, max(1, words.decimals(results) - 1), words.unit(results))
+def _amount(results: Results, value: float, metric: str | None = None) -> str:
+    return quantity(value, _places(results, metric), words.difference_unit(results, metric))
 
 
 def _signed(results: Results, value: float) -> str:
-    places = max(1, words.decimals(results) - 1)
-    return quantity(value, places, words.unit(results), signed=True)
+    return quantity(value, _places(results), words.difference_unit(results), signed=True)
+
+
+def _places(results: Results, metric: str | None = None) -> int:
+    """One decimal less than a table has, but for the only one."""
+    usual = words.decimals(results, metric)
+    return max(min(usual, 1), usual - 1)
 
 
 def _margin(results: Results) -> str:
-    known = reading.margin(results)
-    unit = words.unit(results)
-    return f" ({known:g}{chr(160) + unit if unit else ''})" if known else ""
+    known = words.margin(results)
+    return f" ({known})" if known else ""
 
 
 def _listed(names: list[str]) -> str:

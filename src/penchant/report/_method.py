@@ -19,10 +19,14 @@ _PLAN_WORDS = {
     "held_out": "Held-out pattern",
     "vary": "Varied",
     "notices": "Done to the data",
+    "noise": "Noise on what is seen",
 }
 _MOST_PILOT_ROWS = 300
 _TOLD = frozenset(
-    {"baseline", "metric", "margin", "unit", "higher_is_better", "seeds", "signals", "designs"}
+    (
+        *("baseline", "metric", "metrics", "margin", "unit", "higher_is_better", "target"),
+        *("seeds", "signals", "noun", "designs", "family"),
+    )
 )
 """Entries of the plan that the page tells elsewhere."""
 
@@ -59,19 +63,32 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
     listed = [f"{name} ({sizes[name]})" if name in sizes else name for name in names]
     more = f" and {len(listed) - 24} more" if len(listed) > 24 else ""
     rows = [
-        ("Signals", ", ".join(listed[:24]) + more),
+        (f"{words.kind(results)}s".capitalize(), ", ".join(listed[:24]) + more),
         ("Seeds", integers(reading.seeds(results))),
         ("Baseline", reading.baseline(results)),
         ("Primary metric", words.metric_name(results.metric)),
     ]
-    known = reading.margin(results)
+    known = words.margin(results)
     if known:
-        rows.append(("Margin that matters", f"{known:g} {words.unit(results)}".rstrip()))
+        rows.append(("Margin that matters", known))
+    if reading.target(results) is not None:
+        steps = words.margin(results, reading.target_metric(results))
+        rows.append(("Target", words.goal(results) + (f", a margin of {steps}" if steps else "")))
+    told = set(_TOLD)
+    if words.noun(results) == "data set":
+        told.add("size")  # of pictures in a folder of classes, whose notice says it
+    if not results.plan.get("noise"):
+        told.add("noise")
     for key, value in results.plan.items():
-        if key not in _TOLD and value not in (None, {}, [], ()):
+        if key not in told and value not in (None, {}, [], ()):
             label = _PLAN_WORDS.get(key, key.replace("_", " ").capitalize())
-            rows.append((label, plain(value)))
+            rows.append((label, _sentences(value) if key == "notices" else plain(value)))
     return rows
+
+
+def _sentences(value: object) -> str:
+    """Join sentences, which hold commas of their own."""
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def design_settings(results: Results) -> list[DesignSettings]:
@@ -114,23 +131,26 @@ def pilot_rows(results: Results) -> tuple[list[PilotRow], int]:
     groups: dict[tuple[str, str], list[Pilot]] = {}
     for pilot in results.pilots:
         groups.setdefault((pilot.signal, pilot.design), []).append(pilot)
-    rows = [_pilot_row(group) for group in groups.values()]
+    rows = [_pilot_row(results, group) for group in groups.values()]
     return rows[:_MOST_PILOT_ROWS], max(0, len(rows) - _MOST_PILOT_ROWS)
 
 
-def _pilot_row(group: Sequence[Pilot]) -> PilotRow:
+def _pilot_row(results: Results, group: Sequence[Pilot]) -> PilotRow:
     keys = list(dict.fromkeys(key for pilot in group for key in pilot.settings))
     values = {key: {plain(pilot.settings.get(key)) for pilot in group} for key in keys}
     tuned = [key for key in keys if len(values[key]) > 1]
+    sign = -1 if reading.higher_is_better(results) else 1
     order = sorted(
-        group, key=lambda pilot: (not pilot.chosen, -float(np.nan_to_num(pilot.score, nan=-np.inf)))
+        group,
+        key=lambda pilot: (not pilot.chosen, float(np.nan_to_num(sign * pilot.score, nan=np.inf))),
     )
+    places = words.decimals(results)
     tried = tuple(
         (
             ", ".join(
                 f"{k.replace('_', ' ')} {plain(pilot.settings.get(k))}" for k in tuned or keys
             ),
-            number(pilot.score),
+            number(pilot.score, places),
         )
         for pilot in order
     )
@@ -142,28 +162,45 @@ def statistics(results: Results) -> list[str]:
     count = len(reading.verdicts_of(results))
     if not count:
         return ["The study compares nothing, so no rule was applied."]
+    name, target = words.metric_name(results.metric), reading.target_metric(results)
+    compared = f"There are {counted(count, 'comparison')}, fixed before the first run."
+    if target:
+        compared = (
+            f"The study judges two metrics, {name} and the {words.target_name(results)}. That is "
+            f"{counted(2 * count, 'comparison')} (2 × {count}), fixed before the first run."
+        )
+        count *= 2
     over = (
         "seed: runs of one seed share the split of samples and the order of batches"
         if len(reading.signals(results)) == 1
         else f"{words.noun(results)}: seeds are averaged within each, and the test runs across them"
     )
-    known = reading.margin(results)
-    zone = f"±{known:g} {words.unit(results)}".rstrip() if known else "± the margin"
+    known = [words.margin(results, one) for one in (results.metric, target) if one]
+    zone = ", for the steps ".join(f"±{margin}" for margin in known if margin) or "± the margin"
     return [
-        f"Differences are design minus baseline on {words.metric_name(results.metric)}, paired by "
-        f"{over}.",
-        f"There are {counted(count, 'comparison')}, fixed before the first run. Each "
-        f"has a paired t-interval at {_percent(1 - 0.05 / count)} (Bonferroni), so that together "
-        f"they hold with at least {_percent(0.95)}.",
+        f"Differences are design minus baseline on {name}, paired by {over}.",
+        *([_steps_to_target(results)] if target else []),
+        f"{compared} Each has a paired t-interval at {_percent(1 - 0.05 / count)} (Bonferroni), so "
+        f"that together they hold with at least {_percent(0.95)}.",
         f"Equivalent: the {_percent(1 - 0.1 / count)} interval lies within {zone}, even if it "
         "leaves out 0. Otherwise better or worse: the simultaneous interval leaves out 0. "
         "Otherwise inconclusive. Below 6 pairs the study is descriptive.",
         "Beside it stands the exact two-sided sign-flip p over all assignments of signs; where the "
         "two disagree, that is flagged.",
-        "A diverged run stays in: it is scored as the constant-mean prediction.",
+        f"A diverged run stays in: it is scored as the {words.constant(results)}"
+        f"{' and has not reached the target' if target else ''}.",
         f"The interval beside a design’s mean is a plain {_percent(0.95)} t-interval of that "
         "design alone. Two of them overlapping or not says nothing about their difference.",
     ]
+
+
+def _steps_to_target(results: Results) -> str:
+    return (
+        f"The {words.target_name(results)} are those after which "
+        f"{words.metric_name(results.metric)} first reaches {words.goal(results)}. It is looked at "
+        "now and then while a run trains, and taken to change linearly between two looks. A run "
+        f"that never reaches it counts as the whole budget, {reading.budget(results):,} steps."
+    )
 
 
 def _percent(level: float) -> str:

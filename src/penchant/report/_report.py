@@ -17,6 +17,7 @@ from penchant.report._headline import headline
 from penchant.report._page import render
 from penchant.report._pictures import gallery
 from penchant.report._table import t_interval, table
+from penchant.report._target import target_table
 from penchant.study import Results
 
 LARGEST_PAGE = 5_000_000
@@ -88,22 +89,35 @@ def _page(results: Results, picture_budget: int) -> str:
         headline=headline(results, designs),
         scope=words.scope(results),
         sentences=[verdicts[name] for name in designs["design"] if name in verdicts],
+        target=_target(results),
         warnings=results.warnings,
         runs=len(results.runs),
         metric=results.metric,
         unit=words.unit(results),
+        difference_unit=words.difference_unit(results),
         places=words.decimals(results),
         baseline=reading.baseline(results),
-        margin=reading.margin(results),
+        margin=words.margin(results),
+        higher_is_better=reading.higher_is_better(results),
+        constant=words.constant(results),
+        kind=words.kind(results),
         sample="seed" if len(reading.signals(results)) == 1 else words.noun(results),
         designs=designs.to_dict("records"),
-        differences=charts.differences(results, designs) if verdicts else "",
+        differences=charts.differences(results, designs, results.metric) if verdicts else "",
         gallery=pictures,
         learning=_learning(results, designs),
         bands=_bands(results, designs),
         signals=_signals(results, designs),
         others=_others(results, designs),
-        all_verdicts=results.verdicts,
+        all_verdicts=[
+            (
+                verdict,
+                words.name_of(results, verdict.metric),
+                words.difference_unit(results, verdict.metric),
+                words.decimals(results, verdict.metric) + 1,
+            )
+            for verdict in (*results.verdicts, *results.target_verdicts)
+        ],
         plan=method.plan_rows(results),
         settings=method.design_settings(results),
         pilots=pilots,
@@ -120,6 +134,30 @@ def _title(results: Results) -> str:
     return f"{counted(len(results.designs), 'design')} on {shown}"
 
 
+def _target(results: Results) -> dict[str, object]:
+    """The steps to the target, where the plan has one."""
+    metric = reading.target_metric(results)
+    if not metric:
+        return {}
+    rows = target_table(results)
+    verdicts = reading.target_verdicts_of(results)
+    return {
+        "name": words.target_name(results),
+        "goal": words.goal(results),
+        "metric": words.metric_name(results.metric),
+        "places": words.decimals(results, metric),
+        "margin": words.margin(results, metric),
+        "budget": reading.budget(results),
+        "missed": int((rows["runs"] - rows["reached"]).sum()),
+        "sentences": [verdicts[name] for name in rows["design"] if name in verdicts],
+        "designs": rows.to_dict("records"),
+        "unknown": len(verdicts) > int(rows["difference"].notna().sum()),
+        "chart": charts.differences(results, rows, metric, "steps")
+        if rows["difference"].notna().any()
+        else "",
+    }
+
+
 def _learning(results: Results, designs: pd.DataFrame) -> dict[str, object]:
     metric = curves.watched_metric(results)
     if metric is None:
@@ -130,6 +168,9 @@ def _learning(results: Results, designs: pd.DataFrame) -> dict[str, object]:
     return {
         "metric": metric,
         "unit": words.unit(results, metric),
+        "target": words.goal(results)
+        if metric == results.metric and reading.target(results) is not None
+        else "",
         "steps": charts.curves(results, by_step, metric, "curves-steps", "steps"),
         "seconds": charts.curves(
             results, by_seconds, metric, "curves-seconds", "processor seconds"
@@ -190,7 +231,12 @@ def _others(results: Results, designs: pd.DataFrame) -> dict[str, object]:
         cells = []
         for metric in metrics:
             samples = reading.samples_of(results, design, metric)
-            places = 3 if metric.startswith("ssim") else words.decimals(results)
+            places = words.decimals(results, metric)
             cells.append((reading.mean(samples), *t_interval(samples), places))
         rows.append((design, cells))
-    return {"heads": [(metric, words.unit(results, metric)) for metric in metrics], "rows": rows}
+    lower = [name for name in metrics if not reading.metric(results, name).higher_is_better]
+    return {
+        "heads": [(metric, words.unit(results, metric)) for metric in metrics],
+        "rows": rows,
+        "lower": list(dict.fromkeys(map(words.abbreviated, lower))),
+    }

@@ -5,10 +5,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penchant.report import _reading as reading
-from penchant.study import Results
+from penchant.study import Results, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def compared(results: Results, verdict: Verdict | None, design: str) -> dict[str, object]:
+    """The columns that compare a design with the baseline."""
+    word = "baseline" if design == reading.baseline(results) else ""
+    return {
+        "difference": verdict.mean_difference if verdict else np.nan,
+        "difference_low": verdict.interval[0] if verdict else np.nan,
+        "difference_high": verdict.interval[1] if verdict else np.nan,
+        "verdict": verdict.verdict if verdict else word,
+    }
 
 
 def t_interval(values: list[float], level: float = 0.95) -> tuple[float, float]:
@@ -53,18 +64,13 @@ def table(results: Results) -> "pd.DataFrame":
         runs = reading.runs_of(results, design)
         samples = reading.samples_of(results, design, results.metric)
         low, high = t_interval(samples)
-        verdict = verdicts.get(design)
-        is_baseline = design == reading.baseline(results)
         rows.append(
             {
                 "design": design,
                 "mean": reading.mean(samples),
                 "low": low,
                 "high": high,
-                "difference": verdict.mean_difference if verdict else np.nan,
-                "difference_low": verdict.interval[0] if verdict else np.nan,
-                "difference_high": verdict.interval[1] if verdict else np.nan,
-                "verdict": verdict.verdict if verdict else "baseline" if is_baseline else "",
+                **compared(results, verdicts.get(design), design),
                 "parameters": int(np.median([run.parameters for run in runs])) if runs else 0,
                 "seconds": float(np.median([run.seconds for run in runs])) if runs else np.nan,
                 "runs": len(runs),
