@@ -1,8 +1,8 @@
 """`make bench`: every table of docs/BENCHMARKS.md, measured here and now.
 
-Gradients take half a minute. With --siren (SIREN=1 for make) the reference SIREN races `fit` to
-the same score on the same picture, which may take the reference its whole cap. What is measured
-is printed and written to bench/out/benchmarks.md.
+Gradients take half a minute and divergences one. With --siren (SIREN=1 for make) the reference
+SIREN races `fit` to the same score on the same picture, which may take the reference its whole
+cap. What is measured is printed and written to bench/out/benchmarks.md.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import os
 import platform
 from pathlib import Path
 
+import divergences
 import gradients
 import siren
 import torch
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=siren.SIZE)
     given = parser.parse_args()
     parts = [f"Machine: {machine()}.", "## Gradients", gradients.table(given.turns)]
+    parts += ["## Divergences", divergences.table(given.turns)]
     if given.siren:
         parts += ["## SIREN", race(given.target_db, given.cap, given.size)]
     text = "\n\n".join(parts) + "\n"

@@ -148,16 +148,16 @@ def numbers(call: str, name: str, tensor: Tensor) -> None:
         )
 
 
-def result(call: str, summary: Tensor, output: Tensor, target: Tensor) -> None:
+def result(call: str, out: Tensor, output: Tensor, target: Tensor) -> None:
     """Where what came out is not a number, name the argument that caused it.
 
     Args:
         call: what was called.
-        summary: a scalar that is NaN if any argument is.
+        out: what came out: NaN wherever an argument is.
         output: as given.
         target: as given.
     """
-    read = _read(summary)
+    read = _read(out.detach().sum() if out.ndim else out)
     if read is None or not math.isnan(read[0]):
         return
     numbers(call, "output", output)

@@ -64,7 +64,7 @@ class KL(Divergence):
         self, logits: Float[Tensor, "samples *outputs"], target: Float[Tensor, "samples *outputs"]
     ) -> Float[Tensor, "samples *outputs"]:
         """Return d·(log softmax(z) - log d), whose factor is -1."""
-        log_target = where_zero(target).add_(target).log_()
+        log_target = one_for_zero(target).log_()
         return (torch.log_softmax(logits, 1) - log_target).mul_(target)
 
     def matched_slopes(
@@ -166,10 +166,9 @@ def log_likelihood_ratio(
         >>> log_likelihood_ratio(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 1.0]))
         tensor([0., -inf, 0.])
     """
-    lift = where_zero(target)
-    log_answer = (answer + lift).log()
-    log_target = lift.add_(target).log_()
-    return (log_answer - log_target).mul_(target)
+    positive = one_for_zero(target)
+    log_answer = (answer + (positive - target)).log()
+    return (log_answer - positive.log_()).mul_(target)
 
 
 def ratio(
@@ -203,5 +202,14 @@ def where_zero(fraction: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         >>> where_zero(torch.tensor([0.0, 1e-30, 1.0]))
         tensor([1., 0., 0.])
     """
-    # Three times as fast as a comparison, whose result would have to be made a number again.
-    return fraction.ceil().neg_().add_(1)
+    return one_for_zero(fraction).sub_(fraction)
+
+
+def one_for_zero(fraction: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return a number of [0, 1] with 1 in place of 0, in a new tensor.
+
+    Example:
+        >>> one_for_zero(torch.tensor([0.0, 1e-30, 1.0]))
+        tensor([1.0000e+00, 1.0000e-30, 1.0000e+00])
+    """
+    return F.threshold(fraction, 0, 1)  # one pass, where a comparison and torch.where take two
