@@ -30,6 +30,8 @@ from penchant.nn._rectifiers import SiLU as SiLU
 from penchant.nn._rectifiers import Softplus as Softplus
 from penchant.nn._rectifiers import SquaredReLU as SquaredReLU
 from penchant.nn._rectifiers import Tanh as Tanh
+from penchant.nn._streaming import Streaming as Streaming
+from penchant.nn._streaming import stream as stream
 from penchant.nn._waves import FINER as FINER
 from penchant.nn._waves import Gabor as Gabor
 from penchant.nn._waves import Sine as Sine
@@ -59,10 +61,12 @@ __all__ = [
     "Sigmoid",
     "Sinc",
     "Sine",
+    "Streaming",
     "Softplus",
     "SquaredReLU",
     "Tanh",
     "activation",
     "count_parameters",
     "encoding",
+    "stream",
 ]
