@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import penchant as pn
+from penchant.divergences import LinkName
 from penchant.errors import PenchantError
 from penchant.nn import count_parameters
 from penchant.study import DenseDesign, Finished, Results, Run, Study, fit
@@ -20,6 +21,7 @@ from penchant.study._jobs import Job
 from penchant.study._warnings import plan_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import ClassificationTask, Labelled, Picture, PictureTask, load_labelled
+from penchant.training import gradient_of
 
 Waves = Callable[..., Picture]
 
@@ -66,9 +68,17 @@ def results(folder: Path) -> Results:
 # The same numbers however it is run
 
 
-def test_two_processes_give_the_same_to_the_bit(results: Results, tmp_path: Path) -> None:
+def test_two_processes_give_the_same_to_the_bit(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    reduce = ClassificationTask.__reduce__
+    monkeypatch.setattr(
+        ClassificationTask, "__reduce__", lambda task: sent.append(task.name) or reduce(task)
+    )
     pool = Study("digits", out=tmp_path, **WORDS).run(jobs=2)
     assert numbers(pool) == numbers(results)
+    assert sent == ["digits", "digits"], "a worker gets the data once, not with each job"
     for network in (results.folder / "networks").iterdir():  # type: ignore[operator]
         assert (tmp_path / "networks" / network.name).read_bytes() == network.read_bytes()
 
@@ -176,6 +186,38 @@ def test_a_biased_start_is_confident_and_wrong(results: Results) -> None:
     for before, after in zip(plain, biased, strict=True):
         assert before["nll_held_out"] < 4 < after["nll_held_out"]
         assert after["ece_held_out"] > 80 and after["accuracy_held_out"] < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "given"),
+    [
+        ("kl", None, {}),
+        ("cross_entropy", None, {"label_smoothing": 0.1}),
+        ("l2", None, {}),
+        ("l1", None, {}),
+        ("huber", None, {"delta": 0.2}),
+        ("l2", "identity", {}),
+        ("l1", "identity", {}),
+        ("huber", "identity", {}),
+    ],
+)
+@pytest.mark.parametrize("start_bias", [0, 10])
+def test_closed_form_gradient_is_autograds(
+    name: str, link: LinkName | None, given: dict[str, float], start_bias: float
+) -> None:
+    task = ClassificationTask(blobs())
+    divergence, split = task.divergence(name, link, **given), task.split(0)
+    design = DenseDesign(activation="gelu", width=8, start_bias=start_bias).resolved()
+    network = design.build(task.inputs, task.outputs, seed=0).double()
+    inputs, targets = split.inputs.double(), split.targets.double()
+    gradient = gradient_of(network, divergence, block=16)
+    assert type(gradient).__name__ == "CoordinateGradient"
+    value = gradient(inputs, targets)
+    expected = divergence(network(inputs), targets)
+    assert value == pytest.approx(expected.item(), rel=1e-12)
+    wanted = torch.autograd.grad(expected, list(network.parameters()))
+    for parameter, known in zip(network.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, known, rtol=1e-9, atol=1e-12)
 
 
 # Pilots, widths and warnings

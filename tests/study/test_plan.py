@@ -71,6 +71,22 @@ def test_designs_alone_replace_the_default() -> None:
             ["relu depth=2", "relu depth=3"],
         ),
         (
+            [{"width": 8}, {"width": 16}, {"activation": "sine", "depth": 5, "optimizer": "sgd"}],
+            ["relu width=8", "relu width=16", "sine"],
+        ),
+        (
+            [{"divergence": "l2"}, {"divergence": "kl"}, {"divergence": "l2", "link": "sigmoid"}],
+            ["relu+l2", "relu+kl", "relu+l2 link=sigmoid"],
+        ),
+        (
+            [{}, {"family": "dense"}, {"encoding": "nerf"}],
+            [
+                "relu depth=3 family=coordinate optimizer=muon",
+                "relu depth=2 start_bias=0 family=dense optimizer=adam",
+                "relu+nerf",
+            ],
+        ),
+        (
             [{"activation": "a/mine.py:Snake"}, {"activation": "b/mine.py:Snake"}],
             ["Snake #1", "Snake #2"],
         ),

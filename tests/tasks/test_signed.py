@@ -142,6 +142,22 @@ def test_answers_stand_behind_the_link() -> None:
     assert found.flatten().tolist() == [-1, 0, 1]
 
 
+@pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
+def test_a_broken_network_is_not_taken_for_a_sure_one(broken: float) -> None:
+    """It is scored as the constant picture, as without the sigmoid."""
+    values = torch.rand((4, 4, 1), generator=generator(0, "picture")).numpy()
+    task = PictureTask(Picture("noise", values), "none")
+
+    class Broken(nn.Module):
+        def forward(self, points: Tensor) -> Tensor:
+            return torch.full((len(points), 1), broken)
+
+    split = task.split(0)
+    for name in ("l2", "kl"):
+        answer = task.answering(Broken(), task.divergence(name))
+        assert split.score(answer).metrics == split.constant_score().metrics, name
+
+
 @pytest.mark.parametrize("name", ["kl", "cross_entropy", "l2"])
 def test_scores_are_of_the_answer(name: str) -> None:
     """Logits whose sigmoid is the picture reconstruct it; the logits themselves do not."""

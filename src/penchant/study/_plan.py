@@ -224,15 +224,13 @@ def differing(designs: Sequence[Design]) -> tuple[str, ...]:
 
 
 def _labels(designs: list[Design]) -> list[str]:
-    names = [one.label for one in designs]
-    shared = {name for name, count in Counter(names).items() if count > 1}
     named = ("activation", "encoding", "divergence")  # a design's short name has these already
-    fields = [field for field in differing(designs) if field not in named]
     labels = []
-    for name, one in zip(names, designs, strict=True):
-        known = {f: getattr(one, f, None) for f in fields}
-        extra = [f"{f}={_short(value)}" for f, value in known.items() if value is not None]
-        labels.append(" ".join([name, *extra]) if name in shared else name)
+    for one in designs:
+        fields = differing([other for other in designs if other.label == one.label])
+        known = {field: getattr(one, field, None) for field in fields if field not in named}
+        extra = [f"{field}={_short(value)}" for field, value in known.items() if value is not None]
+        labels.append(" ".join([one.label, *extra]))
     if len(set(labels)) < len(labels):  # two own activations of one name
         labels = [f"{label} #{index + 1}" for index, label in enumerate(labels)]
     return labels

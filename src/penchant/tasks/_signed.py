@@ -1,5 +1,6 @@
 """Divergences between probabilities, for targets that training sees in [-1, 1]."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -57,8 +58,8 @@ class SignedSigmoid(nn.Module):
     r"""From an output to an answer in [-1, 1], :math:`2 \sigma(z) - 1`."""
 
     def forward(self, output: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        """Return the answer."""
-        return 2 * output.sigmoid() - 1
+        """Return the answer; nan where the output is not finite, which a sigmoid would hide."""
+        return torch.where(output.isfinite(), 2 * output.sigmoid() - 1, torch.nan)
 
 
 def signed_answering(network: nn.Module, divergence: Divergence) -> nn.Module:
