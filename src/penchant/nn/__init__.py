@@ -7,6 +7,7 @@ from penchant.nn._activation import Activation as Activation
 from penchant.nn._activations import ACTIVATIONS as ACTIVATIONS
 from penchant.nn._activations import ActivationLike as ActivationLike
 from penchant.nn._activations import activation as activation
+from penchant.nn._blocks import evaluate_in_blocks as evaluate_in_blocks
 from penchant.nn._bumps import Gaussian as Gaussian
 from penchant.nn._bumps import Laplacian as Laplacian
 from penchant.nn._bumps import MultiQuadratic as MultiQuadratic
@@ -14,6 +15,7 @@ from penchant.nn._bumps import Quadratic as Quadratic
 from penchant.nn._bumps import Sinc as Sinc
 from penchant.nn._coordinate import CoordinateNet as CoordinateNet
 from penchant.nn._coordinate import count_parameters as count_parameters
+from penchant.nn._dense_pass import dense_pass as dense_pass
 from penchant.nn._encodings import ENCODINGS as ENCODINGS
 from penchant.nn._encodings import Encoding as Encoding
 from penchant.nn._encodings import NeRF as NeRF
@@ -30,6 +32,11 @@ from penchant.nn._rectifiers import SiLU as SiLU
 from penchant.nn._rectifiers import Softplus as Softplus
 from penchant.nn._rectifiers import SquaredReLU as SquaredReLU
 from penchant.nn._rectifiers import Tanh as Tanh
+from penchant.nn._scan_structure import Coverage as Coverage
+from penchant.nn._scan_structure import MultiplyAdds as MultiplyAdds
+from penchant.nn._scan_structure import ParameterCounts as ParameterCounts
+from penchant.nn._scan_structure import ScanLayer as ScanLayer
+from penchant.nn._scanning import ScanningMLP as ScanningMLP
 from penchant.nn._streaming import Streaming as Streaming
 from penchant.nn._streaming import stream as stream
 from penchant.nn._waves import FINER as FINER
@@ -41,6 +48,7 @@ __all__ = [
     "Activation",
     "ActivationLike",
     "CoordinateNet",
+    "Coverage",
     "ELU",
     "ENCODINGS",
     "Encoding",
@@ -50,13 +58,17 @@ __all__ = [
     "Gaussian",
     "Laplacian",
     "MultiQuadratic",
+    "MultiplyAdds",
     "NeRF",
     "NoEncoding",
     "OneBlob",
     "Own",
+    "ParameterCounts",
     "Quadratic",
     "RandomFourier",
     "ReLU",
+    "ScanLayer",
+    "ScanningMLP",
     "SiLU",
     "Sigmoid",
     "Sinc",
@@ -67,6 +79,8 @@ __all__ = [
     "Tanh",
     "activation",
     "count_parameters",
+    "dense_pass",
     "encoding",
+    "evaluate_in_blocks",
     "stream",
 ]

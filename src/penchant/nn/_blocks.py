@@ -1,0 +1,131 @@
+"""Long signals in overlapping blocks: the same numbers from a bounded memory."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from penchant.errors import PenchantError
+from penchant.nn._stack_reader import read_stages
+from penchant.nn._stages import Stage, convolve, structure_of
+
+BLOCK_NUMBERS = 2**20
+"""Values of the widest layer in a block: 4 MB of float32, what a processor's cache can hold."""
+LEAST_WINDOWS = 8
+"""Windows that a block spans at least, so that what two blocks both compute stays small."""
+
+
+def evaluate_in_blocks(
+    network: nn.Sequential, signal: Float[Tensor, "batch channels *length"]
+) -> Float[Tensor, "batch outputs *places"]:
+    """Evaluate a convolutional network over a signal of any length in bounded memory.
+
+    The longest axis is cut into blocks that overlap by a window less one sample; the outputs are
+    those of `network(signal)`, and no gradient is kept.
+
+    Args:
+        network: what `to_conv` or `dense_pass` gives, or any stack that `from_conv` takes.
+        signal: of the network's channels, at least one window long.
+
+    Returns:
+        What the network gives.
+
+    Raises:
+        PenchantError: the network is no such stack, or the signal does not fit it.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv1d(1, 4, 64), nn.ReLU(), nn.Conv1d(4, 2, 1))
+        >>> evaluate_in_blocks(network, torch.zeros(1, 1, 100_000)).shape
+        torch.Size([1, 2, 99937])
+    """
+    stages, padding = read_stages("evaluate_in_blocks", network)
+    require_signal("evaluate_in_blocks", stages, tuple(signal.shape), padding)
+    with torch.no_grad():
+        return evaluate_stages(stages, padded(signal, padding))
+
+
+def padded(
+    signal: Float[Tensor, "batch channels *length"], padding: Sequence[int]
+) -> Float[Tensor, "batch channels *padded"]:
+    """Put zeros on both sides of each axis."""
+    if not any(padding):
+        return signal
+    return F.pad(signal, [pad for pad in reversed(padding) for _ in range(2)])
+
+
+def evaluate_stages(
+    stages: Sequence[Stage], signal: Float[Tensor, "batch channels *length"]
+) -> Float[Tensor, "batch outputs *places"]:
+    """Convolve in blocks where no gradient is wanted, else at once."""
+    weights = [stage.weight.requires_grad for stage in stages]
+    if torch.is_grad_enabled() and (signal.requires_grad or any(weights)):
+        return convolve(stages, signal)
+    structure = structure_of(stages)
+    lengths = signal.shape[2:]
+    axis = max(range(len(lengths)), key=lambda index: lengths[index])
+    window, stride = structure.window[axis], structure.stride[axis]
+    places = structure.axes[axis].outputs(lengths[axis], stride, 0)
+    block = _block(stages, signal)
+    starts = range(0, places, block)
+    if len(starts) < 2:
+        return convolve(stages, signal)
+    answers = None
+    for start in starts:
+        count = min(block, places - start)
+        piece = signal.narrow(2 + axis, start * stride, (count - 1) * stride + window)
+        answer = convolve(stages, piece)
+        if answers is None:
+            shape = list(answer.shape)
+            shape[2 + axis] = places
+            answers = answer.new_empty(shape)
+        answers.narrow(2 + axis, start, count).copy_(answer)
+    assert answers is not None
+    return answers
+
+
+def _block(stages: Sequence[Stage], signal: Tensor) -> int:
+    # Outputs along the longest axis whose widest layer holds BLOCK_NUMBERS values.
+    structure = structure_of(stages)
+    lengths = signal.shape[2:]
+    axis = max(range(len(lengths)), key=lambda index: lengths[index])
+    stride, window = structure.stride[axis], structure.window[axis]
+    computed = [
+        arithmetic.computed(length, arithmetic.stride, 0)
+        for arithmetic, length in zip(structure.axes, lengths, strict=True)
+    ]
+    widest = max(
+        layer.filters * math.prod(places[index] for places in computed)
+        for index, layer in enumerate(structure.layers)
+    )
+    values = len(signal) * widest / structure.axes[axis].outputs(lengths[axis], stride, 0)
+    return max(1, round(BLOCK_NUMBERS / values), math.ceil(LEAST_WINDOWS * window / stride))
+
+
+def require_signal(
+    call: str, stages: Sequence[Stage], shape: tuple[int, ...], padding: Sequence[int]
+) -> None:
+    """Raise unless a signal of this shape has the stack's channels and room for a window."""
+    structure = structure_of(stages)
+    require_room(call, structure.channels, structure.window, shape, padding)
+
+
+def require_room(
+    call: str,
+    channels: int,
+    window: tuple[int, ...],
+    shape: tuple[int, ...],
+    padding: Sequence[int],
+) -> None:
+    """Raise unless a signal of this shape has the channels and room for a window."""
+    wanted = f"(batch, {channels}, {', '.join('length' for _ in window)})"
+    if len(shape) != 2 + len(window) or shape[1] != channels:
+        raise PenchantError(f"{call}(signal of shape {shape}): needs {wanted}")
+    for axis, (length, pad, span) in enumerate(zip(shape[2:], padding, window, strict=True)):
+        if length + 2 * pad < span:
+            raise PenchantError(
+                f"{call}(signal of shape {shape}, padding={tuple(padding)}): axis {axis} has "
+                f"{length} + 2·{pad} samples, and one window takes {span}; no window fits"
+            )
