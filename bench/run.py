@@ -71,9 +71,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=siren.SIZE)
     given = parser.parse_args()
     parts = [f"Machine: {machine()}.", "## Gradients", gradients.table(given.turns)]
-    parts += ["## Divergences", divergences.table(given.turns)]
     if given.siren:
         parts += ["## SIREN", race(given.target_db, given.cap, given.size)]
+    # Last, since it changes how the process allocates.
+    parts += ["## Divergences", divergences.table(given.turns)]
     text = "\n\n".join(parts) + "\n"
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(text, encoding="utf-8")

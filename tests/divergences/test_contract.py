@@ -109,6 +109,15 @@ def test_is_differentiable_twice(case: Case, corner: bool) -> None:
     )
 
 
+@each
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, on first use
+def test_is_differentiable_forward_over_reverse(case: Case) -> None:
+    output, target = case.output(7, (2, 3)), case.target(8, (2, 3))
+    member = case.build(validate=False)
+    reverse = torch.func.jacrev(torch.func.grad(member))(output, target)
+    torch.testing.assert_close(torch.func.hessian(member)(output, target), reverse, **EXACT)
+
+
 def curvatures(case: Case, output: Tensor, target: Tensor) -> Tensor:
     """Eigenvalues of the Hessian of a single sample's value, smallest first."""
     count = output.numel()
