@@ -225,11 +225,14 @@ def differing(designs: Sequence[Design]) -> tuple[str, ...]:
 
 def _labels(designs: list[Design]) -> list[str]:
     named = ("activation", "encoding", "divergence")  # a design's short name has these already
+    namesakes: dict[str, list[Design]] = {}
+    for one in designs:
+        namesakes.setdefault(one.label, []).append(one)
+    fields = {label: differing(alike) for label, alike in namesakes.items()}
     labels = []
     for one in designs:
-        fields = differing([other for other in designs if other.label == one.label])
-        known = {field: getattr(one, field, None) for field in fields if field not in named}
-        extra = [f"{field}={_short(value)}" for field, value in known.items() if value is not None]
+        known = {f: getattr(one, f, None) for f in fields[one.label] if f not in named}
+        extra = [f"{f}={_short(value)}" for f, value in known.items() if value is not None]
         labels.append(" ".join([one.label, *extra]))
     if len(set(labels)) < len(labels):  # two own activations of one name
         labels = [f"{label} #{index + 1}" for index, label in enumerate(labels)]
