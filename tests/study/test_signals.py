@@ -107,6 +107,7 @@ def test_a_name_is_a_name_and_a_path_a_path(class_folder: Path) -> None:
     named, folder = Study("digits", **SHORT), Study("./digits", size=8, **SHORT)
     assert [task.outputs for task in (*named.tasks, *folder.tasks)] == [10, 2]
     assert named.paths == ["digits"] and folder.paths == ["./digits"]
+    assert Study(Path("digits"), size=8, **SHORT).paths == ["./digits"], "a Path is a path"
 
 
 @pytest.mark.parametrize("out", [".", "out", "deep/er"])

@@ -28,8 +28,16 @@ Signal = str | Path | Picture | Labelled | np.ndarray | Task
 
 
 def listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
-    """Put a single signal into a list."""
-    return [signals] if isinstance(signals, Signal) else list(signals)
+    """Put a single signal into a list, and write paths as text.
+
+    A `Path` never means a data set's name, but has lost the dot that tells ``./digits`` from it.
+    """
+    several = [signals] if isinstance(signals, Signal) else list(signals)
+    return [_written(one) if isinstance(one, Path) else one for one in several]
+
+
+def _written(path: Path) -> str:
+    return f"./{path}" if is_name(str(path)) else str(path)
 
 
 def load_signals(
