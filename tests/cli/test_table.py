@@ -108,7 +108,7 @@ def test_best_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_decimals_follow_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     ssim = Metric("ssim_held_out", "", margin=0.01)
     lines = lines_of(_text(_results(ssim, scale=0.01), 80, monkeypatch))
-    assert "ssim_held_out" in lines[0].split()
+    assert "held-out SSIM" in lines[0]
     row = next(line for line in lines if line.startswith("sine+fourier"))
     assert re.search(r" 0\.260 +0\.258 to 0\.262 +\+0\.050 ", row), row
 
@@ -156,5 +156,5 @@ def test_one_design_has_no_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
         runs=tuple(r for r in results.runs if r.design == "relu"),
     )
     lines = lines_of(_text(alone, 80, monkeypatch))
-    assert lines[0].split() == ["design", "psnr_held_out,", "dB", "95", "%", "interval"]
+    assert lines[0].split() == ["design", "held-out", "PSNR,", "dB", "95", "%", "interval"]
     assert lines[2].split()[0] == "relu"

@@ -138,6 +138,17 @@ def test_the_advice_weighs_the_target(
     assert expected in _text(results)
 
 
+def test_a_long_baseline_does_not_widen_the_chart() -> None:
+    results = make_data_results(
+        designs=("relu+kl start_bias=10", "relu+l2"), levels=(97.0, 97.1), reached=(40.0, 50.0)
+    )
+    text = page(results)
+    assert "held-out accuracy minus the baseline's (percentage points)</text>" in text
+    assert "held-out accuracy minus relu+kl's (percentage points)</text>" in page(
+        make_data_results(designs=("relu+kl", "b"), levels=(97.0, 97.1), reached=(40.0, 50.0))
+    )
+
+
 def test_lower_is_better_is_said_and_followed() -> None:
     results = make_data_results(
         designs=("a", "b"),

@@ -59,12 +59,13 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
     from rich import box
     from rich.table import Table
 
-    from penchant.report import decimals
+    from penchant.report import decimals, metric_name
 
     unit = str(results.plan["unit"])
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     table.add_column("design", overflow="fold")
-    table.add_column(f"{results.metric}, {unit}" if unit else results.metric, justify="right")
+    name = metric_name(results.metric)
+    table.add_column(f"{name}, {unit}" if unit else name, justify="right")
     table.add_column("95 % interval", justify="right")
     if results.verdicts:
         table.add_column(f"against {results.plan['baseline']}", justify="right")

@@ -11,9 +11,9 @@ from types import ModuleType
 from penchant.report._report import report
 from penchant.report._summary import html_summary
 from penchant.report._table import table
-from penchant.report._words import decimals
+from penchant.report._words import decimals, metric_name
 
-__all__ = ["decimals", "html_summary", "report", "table"]
+__all__ = ["decimals", "html_summary", "metric_name", "report", "table"]
 
 
 class _CallableRoom(ModuleType):

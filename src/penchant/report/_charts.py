@@ -83,7 +83,11 @@ def differences(
     axes.set_yticks(range(len(rows)))
     axes.set_yticklabels([_short(name) for name in rows["design"]], color=INK)
     base = reading.baseline(results)
-    axes.set_xlabel(_difference_of(results, metric, base), color=MUTED)
+    text = _difference_of(results, metric, base)
+    half = LETTER * len(text) / 2
+    middle = left + (WIDTH - left - 24) / 2
+    within = max(half, min(middle, WIDTH - half))
+    axes.set_xlabel(text, color=MUTED, x=(within - left) / (WIDTH - left - 24))
     return svg(
         drawn,
         name,
@@ -93,9 +97,14 @@ def differences(
 
 
 def _difference_of(results: Results, metric: str, base: str) -> str:
+    """Name the axis of differences, with the baseline's label where there is room for it."""
     unit = words.difference_unit(results, metric)
-    said = f"{words.name_of(results, metric)} minus {_short(base)}'s"
-    return said if metric == reading.target_metric(results) or not unit else f"{said} ({unit})"
+    said = "" if metric == reading.target_metric(results) or not unit else f" ({unit})"
+    texts = [
+        f"{words.name_of(results, metric)} minus {whose}'s{said}"
+        for whose in (_short(base), "the baseline")
+    ]
+    return texts[0] if LETTER * len(texts[0]) <= WIDTH else texts[1]
 
 
 def _reach(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
