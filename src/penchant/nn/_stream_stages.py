@@ -50,7 +50,11 @@ class Timing:
     @property
     def first(self) -> int:
         """The first frame that waits for a sample; those from 0 to it come at the start."""
-        return -(self.lag // self.stride)
+        return self.next(0)
+
+    def next(self, heard: int) -> int:
+        """The frame that comes next after so many samples."""
+        return -((self.lag - heard) // self.stride)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class Span:
     def width(self) -> int:
         """Frames from the first tap to the last."""
         return self.dilation * (self.kernel - 1) + 1
+
+    def joins(self, span: "Span") -> bool:
+        """Say whether this padding and another window's are one."""
+        plain = not span.left and not span.right
+        return min(self.left, self.right) >= 0 and (plain or self.value == span.value)
 
     def after(self, timing: Timing) -> Timing:
         """Say when this window's frames come, given its inputs' timing."""
@@ -121,12 +130,18 @@ class Stage(ABC):
         """Begin some streams of the batch anew, after so many samples of all."""
         return
 
-    def state(self) -> dict[str, Tensor]:
-        """What is kept, in copies."""
+    def memory(self) -> dict[str, Tensor]:
+        """What is kept of the inputs, in copies, oldest first."""
         return {}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Take up what `memory` gave after so many samples.
+
+        Args:
+            memory: by the same names.
+            heard: samples.
+            began: the sample at which each stream of the batch began, of shape (batch,).
+        """
         return
 
 
@@ -163,18 +178,18 @@ class Counting(Stage):
 
     def restart(self, streams: Tensor, heard: int) -> None:
         """Let the streams' frame 0 be the one at this sample."""
-        self.origin[streams] = heard // self.sources[0].stride
-        self.latest_origin = int(self.origin.max())
+        origin = self.origin.clone()
+        origin[streams] = heard // self.sources[0].stride
+        self._begin_at(origin)
 
-    def state(self) -> dict[str, Tensor]:
-        """The next frame's index, and each stream's first."""
-        return {"index": torch.tensor(self.index), "origin": self.origin.clone()}
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Count on from there."""
+        self.index = self.sources[0].next(heard)
+        self._begin_at(began // self.sources[0].stride)
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
-        self.index = int(state["index"])
-        self.origin.copy_(state["origin"])
-        self.latest_origin = int(self.origin.max())
+    def _begin_at(self, origin: Tensor) -> None:
+        self.origin.copy_(origin)
+        self.latest_origin = int(origin.max())
 
 
 class Window(Counting):
@@ -245,14 +260,15 @@ class Window(Counting):
         super().restart(streams, heard)
         self.ring.fill(streams, self.span.value)
 
-    def state(self) -> dict[str, Tensor]:
-        """The last frames, oldest first."""
-        return super().state() | {"frames": self.ring.ordered()}
+    def memory(self) -> dict[str, Tensor]:
+        """The last frames."""
+        return {"frames": self.ring.ordered()} if self.ring.capacity else {}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
-        super().load(state)
-        self.ring.write(state["frames"])
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Take up the last frames."""
+        super().remember(memory, heard, began)
+        if self.ring.capacity:
+            self.ring.write(memory["frames"])
 
 
 class RunningMean(Counting):
@@ -284,14 +300,14 @@ class RunningMean(Counting):
         super().restart(streams, heard)
         self.total[streams] = 0
 
-    def state(self) -> dict[str, Tensor]:
+    def memory(self) -> dict[str, Tensor]:
         """The sums."""
-        return super().state() | {"total": self.total.clone()}
+        return {"total": self.total.clone()}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
-        super().load(state)
-        self.total.copy_(state["total"])
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Take up the sums."""
+        super().remember(memory, heard, began)
+        self.total.copy_(memory["total"])
 
 
 class Join(Stage):
@@ -325,19 +341,20 @@ class Join(Stage):
         met = [queue.exchange(x, count) for queue, x in zip(self.queues, frames, strict=True)]
         return self.function(*met) if count else self.none()
 
-    def state(self) -> dict[str, Tensor]:
-        """What waits, oldest first."""
-        state = {}
-        for number, queue in enumerate(self.queues):
-            state[f"{number}.frames"] = queue.ring.ordered()
-            state[f"{number}.waiting"] = torch.tensor(queue.waiting)
-        return state
+    def memory(self) -> dict[str, Tensor]:
+        """The last frames of the faster branches, of which some wait."""
+        return {
+            f"branch{number}": queue.ring.ordered()
+            for number, queue in enumerate(self.queues)
+            if queue.ring.capacity
+        }
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Take up the frames that wait."""
         for number, queue in enumerate(self.queues):
-            queue.ring.write(state[f"{number}.frames"])
-            queue.waiting = int(state[f"{number}.waiting"])
+            queue.waiting = self.sources[number].next(heard) - self.timing.next(heard)
+            if queue.ring.capacity:
+                queue.ring.write(memory[f"branch{number}"])
 
 
 class HoldBack(Stage):
@@ -358,10 +375,10 @@ class HoldBack(Stage):
         """Take frames in, return as many from before."""
         return self.queue.exchange(frames[0], frames[0].shape[-1])
 
-    def state(self) -> dict[str, Tensor]:
+    def memory(self) -> dict[str, Tensor]:
         """The frames held."""
         return {"frames": self.queue.ring.ordered()}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up what `state` gave."""
-        self.queue.ring.write(state["frames"])
+    def remember(self, memory: dict[str, Tensor], heard: int, began: Tensor) -> None:
+        """Take up the frames held."""
+        self.queue.ring.write(memory["frames"])

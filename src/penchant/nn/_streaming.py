@@ -1,7 +1,7 @@
 """A network that takes a recording as it comes: the same outputs, each as soon as it can be."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Inexact
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError
 from penchant.nn._checks import count
 from penchant.nn._stream_graph import plan
+from penchant.nn._stream_stages import Stage
+
+FRESH, HEARING, FINISHED = range(3)
 
 
 def stream(model: nn.Module, batch: int = 1, channels: int | None = None) -> "Streaming":
@@ -68,17 +71,19 @@ class Streaming:
     Example:
         >>> streaming = stream(nn.Conv1d(1, 1, 3, padding=1))
         >>> streaming
-        Streaming(Conv1d, batch=1, stride=1, delay=1, state_size=50)
+        Streaming(Conv1d, batch=1, stride=1, delay=1, state_size=32)
         >>> streaming(torch.randn(1, 1, 5)).shape, streaming.finish().shape
         (torch.Size([1, 1, 4]), torch.Size([1, 1, 1]))
     """
 
     def __init__(self, model: nn.Module, batch: int = 1, channels: int | None = None) -> None:
         self.batch = count("stream(batch", batch)
+        if channels is not None:
+            count("stream(channels", channels)
         self._name = type(model).__name__
         self._plan, self._blank = plan(model, channels)
         self._result = self._plan.result
-        self._started = self._finished = False
+        self._phase = FRESH
         self.reset()
 
     @property
@@ -123,7 +128,7 @@ class Streaming:
         Raises:
             PenchantError: the chunk's shape, type or device does not fit, or this is finished.
         """
-        if self._finished:
+        if self._phase == FINISHED:
             raise PenchantError("streaming(chunk) after finish(): call reset() first")
         fits = (self.batch, self._blank.shape[1])
         if chunk.ndim != 3 or tuple(chunk.shape[:2]) != fits:
@@ -151,11 +156,11 @@ class Streaming:
         Raises:
             PenchantError: the stream is finished already, or its branches end at different lengths.
         """
-        if self._finished:
+        if self._phase == FINISHED:
             raise PenchantError("streaming.finish() after finish(): call reset() first")
         begun = self._start()
         outputs = self._through("finish", self._blank.expand(self.batch, -1, -1))
-        self._finished = True
+        self._phase = FINISHED
         return self._given([*begun, outputs])
 
     @torch.no_grad()
@@ -181,10 +186,10 @@ class Streaming:
         if streams is None:
             for stage in self._plan.stages:
                 stage.clear(self.batch)
-            self._started = self._finished = False
+            self._phase = FRESH
             self._heard = 0
             self._next = min(0, self._result.timing.first)
-            self._origin = torch.zeros(self.batch, dtype=torch.int64, device=self._blank.device)
+            self._began = torch.zeros(self.batch, dtype=torch.int64, device=self._blank.device)
             return
         self._restart(list(streams))
 
@@ -192,7 +197,7 @@ class Streaming:
         call = f"streaming.reset({streams})"
         if not all(0 <= one < self.batch for one in streams):
             raise PenchantError(f"{call}: the batch has streams 0 to {self.batch - 1}")
-        if self._finished:
+        if self._phase == FINISHED:
             raise PenchantError(f"{call} after finish(): only all begin anew together, reset()")
         stages = self._plan.stages
         for path, stage in zip(self._plan.paths, stages, strict=True):
@@ -210,28 +215,29 @@ class Streaming:
         chosen = torch.tensor(streams, dtype=torch.int64, device=self._blank.device)
         for stage in stages:
             stage.restart(chosen, self._heard)
-        self._origin[chosen] = self._heard // self.stride
+        self._began[chosen] = self._heard
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that is kept between chunks, as copies: tensors alone, fit for safetensors.
 
         Example:
-            >>> streaming = stream(nn.Conv1d(1, 1, 3))
-            >>> sorted(streaming.state_dict())
-            ['0:0.frames', ..., 'finished', 'heard', 'next', 'origin', 'started']
+            >>> sorted(stream(nn.Conv1d(1, 1, 3)).state_dict())
+            ['0.0.frames', 'began', 'heard', 'phase']
         """
-        own = {
+        state = {
+            "phase": torch.tensor(self._phase),
             "heard": torch.tensor(self._heard),
-            "next": torch.tensor(self._next),
-            "started": torch.tensor(self._started),
-            "finished": torch.tensor(self._finished),
-            "origin": self._origin.clone(),
+            "began": self._began.clone(),
         }
+        for name, stage in self._named():
+            state |= {f"{name}.{key}": one for key, one in stage.memory().items()}
+        return state
+
+    def _named(self) -> Iterator[tuple[str, Stage]]:
         for number, (path, stage) in enumerate(
             zip(self._plan.paths, self._plan.stages, strict=True)
         ):
-            own |= {f"{number}:{path}.{name}": one for name, one in stage.state().items()}
-        return own
+            yield f"{number}.{path}", stage
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -251,19 +257,21 @@ class Streaming:
                     f"streaming.load_state_dict: {what} for {name}, which here has shape "
                     f"{tuple(mine.shape)}; a state of the same network and batch fits"
                 )
-        self._heard, self._next = int(state["heard"]), int(state["next"])
-        self._started, self._finished = bool(state["started"]), bool(state["finished"])
-        self._origin.copy_(state["origin"])
-        for number, (path, stage) in enumerate(
-            zip(self._plan.paths, self._plan.stages, strict=True)
-        ):
-            own = f"{number}:{path}."
-            stage.load({k.removeprefix(own): v for k, v in state.items() if k.startswith(own)})
+        self._phase, self._heard = int(state["phase"]), int(state["heard"])
+        self._began.copy_(state["began"])
+        fresh = self._phase == FRESH
+        following = self._result.timing.next(self._heard)
+        self._next = min(0, following) if fresh else following
+        for name, stage in self._named():
+            stage.clear(self.batch)
+            if not fresh:
+                memory = {key: state[f"{name}.{key}"] for key in stage.memory()}
+                stage.remember(memory, self._heard, self._began)
 
     def _start(self) -> list[Tensor]:
-        if self._started:
+        if self._phase != FRESH:
             return []
-        self._started = True
+        self._phase = HEARING
         return [self._through("start", self._blank.expand(self.batch, -1, -1))]
 
     def _through(self, step: str, frames: Tensor) -> Tensor:
@@ -278,9 +286,9 @@ class Streaming:
         if first < 0:
             outputs = outputs[..., min(-first, outputs.shape[-1]) :]
             first = self._next - outputs.shape[-1]
-        if first < int(self._origin.max()):
+        if first * self.stride < int(self._began.max()):
             places = torch.arange(first, self._next, device=outputs.device)
-            foreign = places < self._origin.unsqueeze(-1)
+            foreign = places * self.stride < self._began.unsqueeze(-1)
             outputs = outputs.masked_fill(foreign.unsqueeze(1), float("nan"))
         return outputs.transpose(1, 2) if self._result.layout == "channels" else outputs
 
