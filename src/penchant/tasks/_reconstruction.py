@@ -407,5 +407,5 @@ def _noise_notice(picture: Picture, noise: float) -> tuple[str, ...]:
     clipped = float(np.mean(ndtr(-values / noise) + ndtr((values - 1) / noise)))
     return (
         f"trained on values with Gaussian noise of standard deviation {noise:g}, of which "
-        f"{clipped:.1%} are clipped at 0 or 1; scored without the noise",
+        f"{100 * clipped:.1f} % are clipped at 0 or 1; scored without the noise",
     )
