@@ -124,7 +124,11 @@ class Builder:
 
     def window(self, frames: Frames, span: Span, operation: Operation) -> Frames:
         """Add an operation on windows, with padding before it where one value serves for both."""
-        before = self.in_time(frames).padding
+        if span != Span():
+            self.in_time(frames)
+        elif frames.layout != "time":
+            self.refuse("it needs (batch, channels, time)")
+        before = frames.padding
         if before is not None and before.joins(span):
             frames = replace(frames, padding=None)
             left, right = span.left + before.left, span.right + before.right

@@ -19,13 +19,15 @@ ELEMENTWISE = frozenset({
 """Functions and methods that look at one number alone."""
 
 MEETINGS: dict[str, Callable[..., Tensor]] = {
-    "add": torch.add, "iadd": torch.add, "sub": torch.sub, "isub": torch.sub, "mul": torch.mul,
-    "imul": torch.mul, "div": torch.div, "truediv": torch.div, "maximum": torch.maximum,
+    "add": torch.add,
+    "sub": torch.sub,
+    "mul": torch.mul,
+    "div": torch.div,
+    "truediv": torch.div,
+    "maximum": torch.maximum,
     "minimum": torch.minimum,
-}  # fmt: skip
+}
 """Functions of two values' numbers of one place."""
-
-IN_PLACE = ("iadd", "isub", "imul")
 
 
 class Calls:
@@ -45,10 +47,6 @@ class Calls:
         name, refuse = self.builder.kind, self.builder.refuse
         if name in ("cat", "concat", "concatenate"):
             return self._concatenate(*cast(Any, node.args), **cast(Any, node.kwargs))
-        if name in IN_PLACE and any(
-            user is not node and user not in self.values for user in node.all_input_nodes[0].users
-        ):
-            refuse("it changes in place what is used again later; write y = y + x")
         inputs = [self.values.get(one) for one in node.all_input_nodes]
         frames = inputs[0] if inputs else None
         if frames is None:

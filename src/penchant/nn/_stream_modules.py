@@ -5,16 +5,9 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import nn
 
-from penchant.nn._activation import Activation
+from penchant.nn._pointwise import POINTWISE
 from penchant.nn._stream_builder import EVALUATE, UNKNOWN, WHOLE, Builder, Frames
 from penchant.nn._stream_stages import Span
-
-ELEMENTWISE = (
-    Activation, nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU,
-    nn.SiLU, nn.Mish, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.Softshrink, nn.Hardshrink,
-    nn.Tanhshrink, nn.Threshold, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.LogSigmoid,
-)  # fmt: skip
-"""Layers that look at one number alone."""
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
@@ -60,7 +53,7 @@ def add_module(builder: Builder, layer: nn.Module, frames: Frames) -> Frames:
             return builder.channels(frames, nn.GLU(1), layer.dim)
     if isinstance(layer, DROPOUTS):
         return dropout(builder, frames, layer.training)
-    if isinstance(layer, ELEMENTWISE) or _one_slope(layer, frames):
+    if isinstance(layer, POINTWISE) or _one_slope(layer, frames):
         return builder.each(frames, layer)
     return builder.refuse(_reason(layer))
 
