@@ -80,7 +80,8 @@ def test_is_where_a_walk_along_the_curve_first_meets_it(
     found, expected = steps_to(run(curve, metric), metric, target), walked(curve, better, target)
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
-        assert found == pytest.approx(expected, abs=0.051), "a thousandth of 50 steps"
+        widest = max(step for step, _ in curve)
+        assert found == pytest.approx(expected, abs=1.1e-3 * widest + 1e-9), "a step of the walk"
 
 
 @given(curves, values)
@@ -209,7 +210,7 @@ def test_diverged_run_counts_as_the_whole_budget() -> None:
     (verdict,) = judged(runs, ("relu", "sine"))
     assert verdict.mean_difference == pytest.approx((BUDGET - 100) / 6)
     assert "1 of 6 runs of sine never reached it" in verdict.flag
-    assert "1 run diverged" in verdict.flag
+    assert "diverged" not in verdict.flag, "what it is scored as says nothing of steps"
 
 
 def test_signals_are_averaged_over_seeds() -> None:

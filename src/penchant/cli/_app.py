@@ -37,7 +37,7 @@ def penchant(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Compare how networks reconstruct your picture, under control, and use the best one."""
+    """Compare networks on your picture or data under control, and use the best one."""
 
 
 for command in (compare, run, fit, render, explain):

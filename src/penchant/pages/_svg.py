@@ -90,6 +90,7 @@ def _inline(text: str, name: str, alt: str) -> str:
     text = text.replace("xlink:href", "href").replace("url(#", f"url(#{name}-")
     # The page's own font; matplotlib's names would win over it in a style attribute.
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     for colour, variable in _NAMES.items():
         text = text.replace(colour, f"var(--{variable})")
     text = re.sub(

@@ -36,13 +36,13 @@ def sentence(
         evidence = f"{percent(miss)} interval {span}, {counted(verdict.n, unit_of_n)}"
 
     claim = f"{verdict.design} is {verdict.verdict}"
-    amount = f"{size} {verdict.unit}".rstrip()
+    amount = _amount(size, verdict.unit)
     if verdict.verdict in ("better", "worse"):
         return f"{claim} than {verdict.baseline} by {amount} ({evidence})."
     finding = f"{amount} {'better' if gain > 0 else 'worse'}" if gain else "no difference"
     finding += f" ({evidence})" if verdict.n == 1 else f" on average ({evidence})"
     if verdict.verdict == "equivalent":
-        matters = f"{margin:g} {verdict.unit}".rstrip()
+        matters = _amount(f"{margin:g}", verdict.unit)
         real = f"a real difference, smaller than matters ({matters})"
         size_of_it = real if low > 0 or high < 0 else f"within the margin of {matters}"
         return f"{claim} to {verdict.baseline}: {finding}, {size_of_it}."
@@ -54,6 +54,13 @@ def sentence(
     if verdict.needed is not None:
         decision = f"about {verdict.needed:,} {unit_of_n} would decide"
     return f"{against} is inconclusive: {finding}; {decision}."
+
+
+def _amount(number: str, unit: str) -> str:
+    """A difference with its unit; that of two percentages is in percentage points."""
+    if unit == "%":
+        return f"{number} percentage point" + ("" if number == "1" else "s")
+    return f"{number} {unit}".rstrip()
 
 
 def counted(n: int, unit_of_n: UnitOfN) -> str:

@@ -56,7 +56,9 @@ def target_verdicts(
     """
     found = {(run.design, run.signal, run.seed): steps_to(run, metric, target) for run in runs}
     values = {place: budget if steps is None else steps for place, steps in found.items()}
-    judged = _judged(values, runs, designs, baseline, target_metric(target, budget), families=2)
+    # Of a run that diverged, too, the flag says that it never got there.
+    counted = [replace(run, status="done") for run in runs]
+    judged = _judged(values, counted, designs, baseline, target_metric(target, budget), families=2)
     return tuple(_with_missed(verdict, found, f"{target:g} {metric.unit}") for verdict in judged)
 
 
