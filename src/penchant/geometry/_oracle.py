@@ -1,0 +1,359 @@
+"""The support of the gradient of a linearised copy: slow, obvious, and independent of any rule.
+
+Decisions:
+- The copy is in float64 with positive parameters and a positive input. Activations pass on what
+  they get, maxima become means, softmax a mean added to what it gets, normalisations nothing. So
+  no gradient is lost to saturation or cancels, but for a subtraction of equals, which random
+  parameters make unlikely.
+- It replaces operations where they are called, so it needs no graph of the network.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode, resolve_name
+
+from penchant.errors import PenchantError
+from penchant.geometry._fields import AxisField, LayerField, ModelFields, ReceptiveField
+from penchant.geometry._positions import NOTHING, Positions, extent, trimmed
+from penchant.randomness import generator
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PASSED = _words(
+    "relu relu_ relu6 gelu silu mish elu elu_ selu selu_ celu celu_ leaky_relu leaky_relu_ rrelu "
+    "rrelu_ prelu hardtanh hardtanh_ hardswish hardsigmoid hardshrink softshrink tanhshrink "
+    "softplus softsign logsigmoid threshold threshold_ sigmoid sigmoid_ tanh tanh_ sin sin_ cos "
+    "exp exp_ log log1p sqrt rsqrt abs abs_ sign round floor ceil square erf clamp clamp_ "
+    "clamp_min clamp_max clip dropout dropout_ dropout1d dropout2d dropout3d alpha_dropout "
+    "feature_dropout feature_alpha_dropout batch_norm layer_norm group_norm instance_norm "
+    "rms_norm local_response_norm reciprocal detach"
+)
+"""What gives back its first argument in the linearised copy."""
+
+MEANS = _words("max amax min amin median logsumexp prod var std norm")
+"""What becomes a mean in the linearised copy."""
+
+
+class _Linearised(TorchFunctionMode):
+    """While it is on, operations are replaced by linear ones that see the same."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        name = (resolve_name(func) or getattr(func, "__name__", "")).rsplit(".", 1)[-1]
+        first = args[0] if args else kwargs.get("input")
+        if isinstance(first, Tensor) and first.is_floating_point():
+            if name in PASSED:
+                return first
+            if "softmax" in name or name == "softmin":
+                dim = _dim(args, kwargs)
+                return first + first.mean(-1 if dim is None else dim, keepdim=True)
+            if "max_pool" in name:
+                return _mean_pool(name, func, args, kwargs)
+            if name in MEANS and not isinstance(kwargs.get("other"), Tensor):
+                return _mean(func, name, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def _dim(args: Any, kwargs: dict[str, Any]) -> Any:
+    return kwargs["dim"] if "dim" in kwargs else (args[1] if len(args) > 1 else None)
+
+
+def _mean(func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    dim = _dim(args, kwargs)
+    if isinstance(dim, Tensor):
+        return (args[0] + dim) / 2
+    if name == "norm":
+        dim = kwargs.get("dim", args[2] if len(args) > 2 else None)
+    if dim is None:
+        return args[0].mean()
+    keepdim = bool(kwargs.get("keepdim", args[2] if len(args) > 2 and name != "norm" else False))
+    values = args[0].mean(dim, keepdim=keepdim)
+    if name in ("max", "min", "median"):
+        found = func(*args, **kwargs)
+        return type(found)((values, found[1]))
+    return values
+
+
+def _mean_pool(name: str, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Replace a maximum over windows by the windows' sum."""
+    with torch._C.DisableTorchFunction():
+        real = func(*args, **kwargs)
+    values = real[0] if isinstance(real, tuple) else real
+    signal = args[0] if args else kwargs["input"]
+    axes = int(name[name.index("pool") + 4])
+    if "adaptive" in name:
+        pool: Any = getattr(functional, f"adaptive_avg_pool{axes}d")
+        summed = pool(signal, values.shape[-axes:])
+    else:
+        names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        summed = _window_sum(signal, values, axes, given)
+    return (summed, real[1]) if isinstance(real, tuple) else summed
+
+
+def _window_sum(signal: Tensor, values: Tensor, axes: int, given: dict[str, Any]) -> Tensor:
+    def spread(value: Any, default: Any) -> list[int]:
+        entries = default if value is None or value == [] or value == () else value
+        return [entries] * axes if isinstance(entries, int) else list(entries)
+
+    kernel = spread(given["kernel_size"], 1)
+    stride = spread(given.get("stride"), kernel)
+    padding, dilation = spread(given.get("padding"), 0), spread(given.get("dilation"), 1)
+    lead, lengths = signal.shape[:-axes], values.shape[-axes:]
+    pads: list[int] = []
+    for axis in reversed(range(axes)):
+        reach = (lengths[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
+        behind = reach - signal.shape[len(lead) + axis] - padding[axis]
+        pads += [padding[axis], max(behind, 0)]
+    padded = functional.pad(signal.reshape(-1, 1, *signal.shape[-axes:]), pads)
+    weight = torch.ones(1, 1, *kernel, dtype=signal.dtype)
+    convolve: Any = (functional.conv1d, functional.conv2d, functional.conv3d)[axes - 1]
+    summed: Tensor = convolve(padded, weight, stride=stride, dilation=dilation)
+    cut = tuple(slice(0, length) for length in lengths)
+    summed = summed[(slice(None), slice(None), *cut)]
+    return torch.reshape(summed, (*lead, *lengths))
+
+
+@contextmanager
+def _on() -> Iterator[None]:
+    with _Linearised(), torch.enable_grad():
+        yield
+
+
+def linearised(model: nn.Module) -> nn.Module:
+    """Return a copy in float64 whose parameters are positive, so that no gradients cancel.
+
+    Args:
+        model: the network; it is not changed.
+
+    Returns:
+        The copy, on the CPU.
+    """
+    twin = copy.deepcopy(model).to("cpu", torch.float64)
+    with torch.no_grad():
+        for number, parameter in enumerate(twin.parameters()):
+            draws = torch.rand(
+                parameter.shape,
+                generator=generator(0, "geometry.linearised", number),
+                dtype=torch.float64,
+            )
+            # Sums over the inputs of a unit stay near 1, however deep the network is.
+            share = max(1, parameter[0].numel()) if parameter.dim() > 1 else 1
+            if parameter.is_floating_point():
+                parameter.copy_((draws + 0.5) / share)
+    return twin.requires_grad_(False)
+
+
+class Linearised:
+    """A linearised copy that has run on one input, and can be asked what an element sees.
+
+    Args:
+        model: the network; it is not changed.
+        args: its positional arguments.
+        kwargs: its named arguments.
+
+    Raises:
+        PenchantError: it does not run, or no input has a gradient.
+    """
+
+    def __init__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        from torch.utils._pytree import tree_flatten, tree_unflatten
+
+        flat, spec = tree_flatten((args, kwargs))
+        self.inputs: dict[str, Tensor] = {}
+        for number, leaf in enumerate(flat):
+            if isinstance(leaf, Tensor) and leaf.is_floating_point():
+                draws = torch.rand(
+                    leaf.shape,
+                    generator=generator(0, "geometry.input", number),
+                    dtype=torch.float64,
+                )
+                flat[number] = (draws + 0.5).requires_grad_()
+                self.inputs[f"input_{number}" if len(flat) > 1 else "input"] = flat[number]
+        if not self.inputs:
+            raise PenchantError(
+                "receptive_field: no input has a gradient, since none holds floating-point numbers"
+            )
+        twin = linearised(model)
+        self.layers: list[tuple[str, str, Tensor]] = []
+        hooks = [
+            module.register_forward_hook(self._hook(path))
+            for path, module in twin.named_modules()
+            if not list(module.children())
+        ]
+        args, kwargs = tree_unflatten(flat, spec)
+        try:
+            with _on():
+                answer = twin(*args, **kwargs)
+        except Exception as error:  # whatever a user's code raises
+            raise PenchantError(f"receptive_field: the model does not run: {error}") from error
+        for hook in hooks:
+            hook.remove()
+        self.outputs = [
+            leaf for leaf in tree_flatten(answer)[0] if isinstance(leaf, Tensor) and leaf.grad_fn
+        ]
+
+    def _hook(self, path: str) -> Callable[..., None]:
+        def keep(module: nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.grad_fn is not None:
+                self.layers.append((path, type(module).__name__, output))
+
+        return keep
+
+    def support(
+        self, output: Tensor, position: tuple[int | None, ...]
+    ) -> dict[str, Bool[Tensor, "..."]]:
+        """Return where the gradient of one element is not zero.
+
+        Args:
+            output: one of the outputs.
+            position: the element's index; None sums over a dimension.
+
+        Returns:
+            A mask of each input's shape.
+        """
+        chosen = output[tuple(slice(None) if at is None else at for at in position)].sum()
+        gradients = torch.autograd.grad(
+            chosen, list(self.inputs.values()), retain_graph=True, allow_unused=True
+        )
+        return {
+            name: torch.zeros(held.shape, dtype=torch.bool) if gradient is None else gradient != 0
+            for (name, held), gradient in zip(self.inputs.items(), gradients, strict=True)
+        }
+
+
+def measured_fields(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    axes: Callable[[tuple[int, ...]], tuple[int, ...]],
+    reason: str,
+) -> ModelFields:
+    """Measure fields at a few positions of every output and layer.
+
+    Args:
+        model: the network.
+        args: its positional arguments.
+        kwargs: its named arguments.
+        axes: which axes of an input of a shape are followed.
+        reason: why it was not traced.
+
+    Returns:
+        The fields, marked as measured.
+
+    Raises:
+        PenchantError: the model does not run, or no input has a gradient.
+    """
+    copy_ = Linearised(model, args, kwargs)
+    outputs = tuple(
+        LayerField(f"output_{number}", "", "output", tuple(held.shape), _fields(copy_, held, axes))
+        for number, held in enumerate(copy_.outputs)
+    )
+    layers = tuple(
+        LayerField(path, kind, kind, tuple(held.shape), _fields(copy_, held, axes))
+        for path, kind, held in copy_.layers
+    )
+    note = (
+        f"not traced ({reason}): measured as the support of a linearised copy's gradient, at the "
+        "first, middle and last outputs"
+    )
+    inputs = {name: tuple(leaf.shape) for name, leaf in copy_.inputs.items()}
+    return ModelFields(inputs, outputs, layers, "measured", (note,))
+
+
+def _fields(
+    held: Linearised, output: Tensor, axes: Callable[[tuple[int, ...]], tuple[int, ...]]
+) -> tuple[ReceptiveField, ...]:
+    shape = tuple(output.shape)
+    followed = {name: axes(tuple(leaf.shape)) for name, leaf in held.inputs.items()}
+    moving = [number for number in axes(shape) if shape[number] > 1]
+    centre = tuple(shape[n] // 2 if n in moving else None for n in range(len(shape)))
+
+    def seen(position: tuple[int | None, ...]) -> dict[str, Tensor]:
+        return held.support(output, position)
+
+    base = seen(centre)
+    along = {
+        number: {
+            index: seen((*centre[:number], index, *centre[number + 1 :]))
+            for index in sorted({0, 1, shape[number] // 2, shape[number] - 1})
+        }
+        for number in moving
+    }
+    found = []
+    for name, leaf in held.inputs.items():
+        if not base[name].any():
+            continue
+        fields = tuple(
+            _axis(
+                axis,
+                leaf.shape[axis],
+                base[name],
+                {n: {i: m[name] for i, m in rows.items()} for n, rows in along.items()},
+            )
+            for axis in followed[name]
+        )
+        look = _look(held, output, name, followed[name])
+        found.append(ReceptiveField(name, tuple(leaf.shape), shape, fields, look))
+    return tuple(found)
+
+
+def _look(
+    held: Linearised, output: Tensor, name: str, axes: tuple[int, ...]
+) -> Callable[[tuple[int | None, ...]], Tensor]:
+    def look(position: tuple[int | None, ...]) -> Tensor:
+        mask = held.support(output, position)[name]
+        rest = [number for number in range(mask.dim()) if number not in axes]
+        return mask.any(dim=rest) if rest else mask
+
+    return look
+
+
+def _projected(mask: Tensor, axis: int) -> Positions:
+    flat = mask.movedim(axis, 0).flatten(1).any(1) if mask.dim() > 1 else mask
+    return trimmed(0, sum(1 << place for place in flat.nonzero().flatten().tolist()))
+
+
+def _axis(axis: int, length: int, base: Tensor, along: dict[int, dict[int, Tensor]]) -> AxisField:
+    middle = _projected(base, axis)
+    moved = {
+        number: rows
+        for number, masks in along.items()
+        if len(set((rows := {i: _projected(mask, axis) for i, mask in masks.items()}).values())) > 1
+    }
+    if len(moved) != 1:
+        note = (
+            "outputs see it along two dimensions"
+            if moved
+            else "every output looked at sees the same"
+        )
+        size = None if moved else extent(middle)
+        return AxisField(axis, length, size, None, middle[0], None, note, {0: middle}, middle)
+    ((number, rows),) = moved.items()
+    first, last = min(rows), max(rows)
+    steps = rows[1][0] - rows[first][0] if rows[1][1] and rows[first][1] else None
+    even = steps is not None and rows[last][0] - rows[first][0] == steps * (last - first)
+    size = max(extent(row) for row in rows.values())
+    return AxisField(
+        axis,
+        length,
+        size,
+        steps if even else None,
+        rows[first][0],
+        number,
+        "clipped by the input's border where it reaches it",
+        rows,
+        rows[first] if rows[first][1] else NOTHING,
+    )

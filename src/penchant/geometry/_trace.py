@@ -1,0 +1,386 @@
+"""From a network to what every tensor in it depends on, by torch.export's graph.
+
+Decisions:
+- The exported graph keeps conv2d, max_pool2d, batch_norm, ... whole, so the rules are few; it is
+  made on fake tensors, so nothing is computed.
+- In-place operations on whole tensors are followed here. Where a view is written to, the graph is
+  rewritten without mutation first, which takes as long again.
+"""
+
+import logging
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from penchant.geometry._call import Call, UnknownError, Value
+from penchant.geometry._dependence import InseparableError, Leg, Term, Terms
+from penchant.geometry._positions import Relation
+from penchant.geometry._rules import rule_of
+
+SMALL = 1 << 16
+"""Constants of at most so many elements are computed, since they may be indices."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tensor of the trace.
+
+    Args:
+        path: the module in whose forward it is made; with ``@k`` behind the name on a later call.
+        kind: that module's class.
+        operation: the operation's plain name.
+        shape: the tensor's shape.
+        terms: what it depends on.
+    """
+
+    path: str
+    kind: str
+    operation: str
+    shape: tuple[int, ...]
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a network's tensors depend on.
+
+    Args:
+        inputs: name and shape of every tensor that goes in.
+        outputs: the tensors that come out.
+        steps: every tensor on the way, in order.
+        notes: what a reader should know.
+    """
+
+    inputs: dict[str, tuple[int, ...]]
+    outputs: tuple[Step, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+
+class UntraceableError(Exception):
+    """The network cannot be traced, or has an operation without a rule."""
+
+
+def trace(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    axes: Callable[[tuple[int, ...]], tuple[int, ...]],
+    statistics: bool,
+) -> Trace:
+    """Trace a network and follow every tensor's dependence through it.
+
+    Args:
+        model: the network.
+        args: its positional arguments.
+        kwargs: its named arguments.
+        axes: which axes of an input of a shape are followed.
+        statistics: whether a normalisation's statistics count.
+
+    Returns:
+        The trace.
+
+    Raises:
+        UntraceableError: with the reason.
+    """
+    with _quiet():
+        try:
+            program = torch.export.export(model, args, kwargs, strict=False)
+            if _writes_to_views(program.graph_module):
+                program = program.run_decompositions({})
+        except Exception as error:  # whatever a user's code raises under export
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+            raise UntraceableError(f"{type(error).__name__}: {reason}"[:200]) from error
+    try:
+        return _Interpreter(program, axes, statistics).trace()
+    except UnknownError as error:
+        raise UntraceableError(f"no rule for {error}") from error
+    except InseparableError as error:
+        raise UntraceableError("a view that takes axes apart in no regular way") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("torch")
+    level = logger.level
+    loggers = [logging.getLogger(name) for name in ("torch.fx", "torch.export", "torch._dynamo")]
+    levels = [one.level for one in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for one in (logger, *loggers):
+            one.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for one, before in zip((logger, *loggers), (level, *levels), strict=True):
+                one.setLevel(before)
+
+
+def _is_view(node: Any) -> bool:
+    target = getattr(node, "target", None)
+    if target is operator.getitem:
+        return _is_view(node.args[0])
+    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+        return False
+    return any(result.alias_info is not None for result in target._schema.returns)
+
+
+def _writes_to_views(module: torch.fx.GraphModule) -> bool:
+    for node in module.graph.nodes:
+        target = node.target
+        if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
+            continue
+        written = node.args[0] if node.args else None
+        if not isinstance(written, torch.fx.Node) or not target._schema.arguments[0].is_write:
+            continue
+        if _is_view(written) or any(_is_view(user) for user in written.users):
+            return True
+    return any(
+        _writes_to_views(child)
+        for child in module.children()
+        if isinstance(child, torch.fx.GraphModule)
+    )
+
+
+class _Interpreter:
+    def __init__(
+        self,
+        program: torch.export.ExportedProgram,
+        axes: Callable[[tuple[int, ...]], tuple[int, ...]],
+        statistics: bool,
+    ) -> None:
+        self.program = program
+        self.axes = axes
+        self.statistics = statistics
+        self.inputs: dict[str, tuple[int, ...]] = {}
+        self.steps: list[Step] = []
+        self.notes: dict[str, None] = {}
+
+    def trace(self) -> Trace:
+        from torch.export.graph_signature import InputKind
+
+        signature = self.program.graph_signature
+        users = {
+            spec.arg.name
+            for spec in signature.input_specs
+            if spec.kind is InputKind.USER_INPUT and hasattr(spec.arg, "name")
+        }
+        known: dict[str, torch.Tensor] = {}
+        stored: Mapping[str, Any] = {**self.program.state_dict, **self.program.constants}
+        for spec in signature.input_specs:
+            content = stored.get(spec.target) if spec.target else None
+            if spec.kind is not InputKind.PARAMETER and isinstance(content, torch.Tensor):
+                known[spec.arg.name] = content
+        placeholders = []
+        module = self.program.graph_module
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                placeholders.append(self._entry(node, node.name in users, known.get(node.name)))
+        values = self._run(module, placeholders)
+        outputs = []
+        for name in signature.user_outputs:
+            if isinstance(name, str) and isinstance(values.get(name), Value):
+                value = values[name]
+                outputs.append(Step(name, "", "output", value.shape, value.terms))
+        return Trace(self.inputs, tuple(outputs), tuple(self.steps), tuple(self.notes))
+
+    def _entry(self, node: torch.fx.Node, user: bool, content: torch.Tensor | None) -> Any:
+        held = node.meta.get("val")
+        if not isinstance(held, torch.Tensor):
+            return held
+        shape = tuple(int(size) for size in held.shape)
+        if not user:
+            small = content is not None and content.numel() <= SMALL
+            return Value((), shape, content if small else None)
+        self.inputs[node.name] = shape
+        followed = self.axes(shape)
+        dims = tuple(
+            (Leg(size, number, Relation.identity(size)) if number in followed else Leg(size),)
+            for number, size in enumerate(shape)
+        )
+        return Value((Term(node.name, dims),), shape)
+
+    def _run(self, module: torch.fx.GraphModule, operands: list[Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        rest = iter(operands)
+
+        def resolve(argument: Any) -> Any:
+            if isinstance(argument, torch.fx.Node):
+                return values[argument.name]
+            if isinstance(argument, list | tuple):
+                return [resolve(entry) for entry in argument]
+            return argument
+
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                values[node.name] = next(rest)
+            elif node.op == "get_attr":
+                values[node.name] = self._attribute(module, str(node.target))
+            elif node.op == "output":
+                values["output of the graph"] = resolve(node.args[0])
+            elif node.op == "call_function":
+                values[node.name] = self._call(node, resolve)
+                self._write(node, values)
+        return values
+
+    def _attribute(self, module: torch.fx.GraphModule, target: str) -> Any:
+        found: Any = module
+        for part in target.split("."):
+            found = getattr(found, part)
+        if isinstance(found, torch.Tensor):
+            return Value((), tuple(found.shape), found if found.numel() <= SMALL else None)
+        return found
+
+    def _write(self, node: torch.fx.Node, values: dict[str, Any]) -> None:
+        target = node.target
+        if isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable:
+            written = node.args[0] if node.args else None
+            if isinstance(written, torch.fx.Node) and target._schema.arguments[0].is_write:
+                values[written.name] = values[node.name]
+
+    def _call(self, node: torch.fx.Node, resolve: Callable[[Any], Any]) -> Any:
+        target = node.target
+        if target is operator.getitem:
+            whole, place = resolve(node.args[0]), node.args[1]
+            return whole[place]
+        if not isinstance(target, torch._ops.OpOverload):
+            return self._higher_order(node, resolve)
+        arguments = _by_name(target, [resolve(a) for a in node.args], node.kwargs, resolve)
+        tensors = _tensors(arguments)
+        if not any(value.terms for value in tensors):
+            return self._constant(node, arguments, tensors)
+        shapes = _shapes(node.meta.get("val"))
+        arguments["sizes of parts"] = _part_sizes(arguments, shapes)
+        name, rule = rule_of(target)
+        call = Call(
+            name, arguments, shapes[0], len(shapes), self.statistics, self._noting(node, name)
+        )
+        terms = rule(call)
+        if isinstance(node.meta["val"], torch.Tensor):
+            assert not terms or isinstance(terms[0], Term)
+            value = Value(terms, shapes[0])  # type: ignore[arg-type]
+            self._record(node, name, value)
+            return value
+        parts = [Value(part, shape) for part, shape in zip(terms, shapes, strict=True)]  # type: ignore[arg-type]
+        self._record(node, name, parts[0])
+        return parts
+
+    def _constant(
+        self, node: torch.fx.Node, arguments: dict[str, Any], tensors: list[Value]
+    ) -> Any:
+        held = node.meta.get("val")
+        if isinstance(held, torch.Tensor):
+            shape = tuple(int(size) for size in held.shape)
+            return Value((), shape, _computed(node, arguments, tensors, held))
+        if isinstance(held, list | tuple):
+            return [
+                Value((), tuple(one.shape)) if isinstance(one, torch.Tensor) else one
+                for one in held
+            ]
+        return held
+
+    def _higher_order(self, node: torch.fx.Node, resolve: Callable[[Any], Any]) -> Any:
+        """Run a region that torch keeps as a graph of its own, as for no_grad and autocast."""
+        resolved = [resolve(argument) for argument in node.args]
+        graphs = [at for at, held in enumerate(resolved) if isinstance(held, torch.fx.GraphModule)]
+        if len(graphs) != 1:
+            raise UnknownError(str(node.target))
+        inner = self._run(resolved[graphs[0]], resolved[graphs[0] + 1 :])
+        return inner["output of the graph"]
+
+    def _noting(self, node: torch.fx.Node, name: str) -> Callable[[str], None]:
+        path, _ = _module(node)
+
+        def note(sentence: str) -> None:
+            self.notes[f"{path or name}: {sentence}"] = None
+
+        return note
+
+    def _record(self, node: torch.fx.Node, name: str, value: Value) -> None:
+        path, kind = _module(node)
+        self.steps.append(Step(path, kind, name, value.shape, value.terms))
+
+
+def _by_name(
+    target: "torch._ops.OpOverload",
+    args: list[Any],
+    kwargs: Mapping[str, Any],
+    resolve: Callable[[Any], Any],
+) -> dict[str, Any]:
+    declared = target._schema.arguments
+    found = {declared[at].name: value for at, value in enumerate(args)}
+    found.update({name: resolve(value) for name, value in kwargs.items()})
+    for argument in declared:
+        if argument.name not in found and argument.has_default_value():
+            found[argument.name] = argument.default_value
+    return found
+
+
+def _tensors(arguments: Mapping[str, Any]) -> list[Value]:
+    from penchant.geometry._elements import tensors
+
+    return tensors(arguments.values())
+
+
+def _shapes(held: Any) -> list[tuple[int, ...]]:
+    if isinstance(held, torch.Tensor):
+        return [tuple(int(size) for size in held.shape)]
+    if isinstance(held, list | tuple):
+        return [tuple(int(size) for size in one.shape) for one in held]
+    raise UnknownError("an operation that gives a number made from the input")
+
+
+def _part_sizes(arguments: Mapping[str, Any], shapes: list[tuple[int, ...]]) -> list[int]:
+    number = arguments.get("dim", 0)
+    rank = len(shapes[0])
+    if not isinstance(number, int) or not -rank <= number < rank:
+        return []
+    return [shape[number] if len(shape) == rank else 0 for shape in shapes]
+
+
+def _computed(
+    node: torch.fx.Node, arguments: dict[str, Any], tensors: list[Value], held: torch.Tensor
+) -> torch.Tensor | None:
+    """Compute a small constant, since it may say which positions are picked."""
+    known = all(value.content is not None for value in tensors)
+    target = node.target
+    if not known or held.numel() > SMALL or not isinstance(target, torch._ops.OpOverload):
+        return None
+    if target._schema.is_mutable or torch.Tag.nondeterministic_seeded in target.tags:
+        return None
+
+    def plain(argument: Any) -> Any:
+        if isinstance(argument, Value):
+            return argument.content
+        if isinstance(argument, list | tuple):
+            return [plain(entry) for entry in argument]
+        return argument
+
+    given = {name: plain(value) for name, value in arguments.items()}
+    if isinstance(given.get("device"), torch.device):
+        given["device"] = torch.device("cpu")
+    positional = [
+        given.pop(a.name) for a in target._schema.arguments if not a.kwarg_only and a.name in given
+    ]
+    try:
+        result = target(*positional, **given)
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return None
+    return result if isinstance(result, torch.Tensor) else None
+
+
+def _module(node: torch.fx.Node) -> tuple[str, str]:
+    """Return the path and the class of the module in whose forward a node was made."""
+    stack = node.meta.get("nn_module_stack")
+    if not stack:
+        return "", ""
+    key, (path, kind) = list(stack.items())[-1]
+    again = key.rsplit("@", 1)[1] if "@" in key else ""
+    name = kind if isinstance(kind, str) else kind.__name__
+    return (f"{path}@{again}" if again else path), name.rsplit(".", 1)[-1]

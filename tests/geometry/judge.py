@@ -1,0 +1,55 @@
+"""The judge of receptive fields: what the gradient of a linearised copy reaches, element by element."""
+
+import itertools
+import random
+from typing import Any
+
+import torch
+from torch import nn
+
+from penchant.geometry import ModelFields, receptive_field
+from penchant.geometry._oracle import Linearised
+
+
+def agree(
+    model: nn.Module,
+    given: Any,
+    *,
+    axes: tuple[int, ...] | None = None,
+    looks: int = 12,
+    seed: str = "judge",
+) -> ModelFields:
+    """Assert that the traced fields are the gradient's support at random elements of every output.
+
+    Channels are looked at one by one, so that slices and groups of channels are judged too.
+    """
+    from penchant.geometry._receptive_field import arguments_of
+
+    fields = receptive_field(model, given, axes=axes)
+    assert fields.method == "traced", fields.notes
+    args, kwargs = arguments_of(model, given)
+    truth = Linearised(model, args, kwargs)
+    pairs = zip(fields.outputs, truth.outputs, strict=True)
+    draw = random.Random(seed)
+    for output, real in pairs:
+        shape = tuple(real.shape)
+        assert output.output_shape == shape
+        corners = list(itertools.islice(itertools.product(*({0, n - 1} for n in shape)), 4))
+        rest = [tuple(draw.randrange(n) for n in shape) for _ in range(looks)]
+        for position in (*corners, *rest):
+            masks = truth.support(real, position).values()
+            names = {field.input: field for field in output.fields}
+            for mask, name in zip(masks, fields.inputs, strict=True):
+                field = names.get(name)
+                if field is None:
+                    assert not mask.any(), (position, name)
+                    continue
+                kept = [axis.axis for axis in field.axes]
+                others = [n for n in range(mask.dim()) if n not in kept]
+                seen = mask.any(dim=others) if others else mask
+                assert torch.equal(field.seen(position), seen), (
+                    position,
+                    field.seen(position).nonzero().tolist(),
+                    seen.nonzero().tolist(),
+                )
+    return fields
