@@ -13,6 +13,7 @@ from pathlib import Path
 import divergences
 import gradients
 import siren
+import streaming
 import torch
 
 from penchant.study import fit
@@ -73,6 +74,7 @@ def main() -> None:
     parts = [f"Machine: {machine()}.", "## Gradients", gradients.table(given.turns)]
     if given.siren:
         parts += ["## SIREN", race(given.target_db, given.cap, given.size)]
+    parts += ["## Streaming", streaming.table()]
     # Last, since it changes how the process allocates.
     parts += ["## Divergences", divergences.table(given.turns)]
     text = "\n\n".join(parts) + "\n"

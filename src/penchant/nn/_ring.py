@@ -49,6 +49,14 @@ class Ring:
         """Copy all frames, oldest first."""
         return torch.cat([self.frames[..., self.head :], self.frames[..., : self.head]], dim=-1)
 
+    def line(self, frames: Tensor) -> Tensor:
+        """Put frames in, and return all that were there with them behind, oldest first."""
+        held = [self.frames[..., self.head :], self.frames[..., : self.head]]
+        line = torch.cat([*held, frames] if self.head else [self.frames, frames], dim=-1)
+        self.frames.copy_(line[..., frames.shape[-1] :])
+        self.head = 0
+        return line
+
     def fill(self, streams: Tensor, value: float) -> None:
         """Make all frames of some streams of the batch one value."""
         self.frames[streams] = value

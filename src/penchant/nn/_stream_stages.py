@@ -22,7 +22,10 @@ from torch import Tensor
 from penchant.nn._ring import Queue, Ring
 
 LINE = 8
-"""Frames go through a line where their number times this is at least the window's span."""
+"""Frames go through a line where their number times this is at least the window's width.
+
+One frame alone does not where taps are apart: a dilated convolution costs more than the reading.
+"""
 
 Pointwise = Callable[[Tensor], Tensor]
 Operation = Callable[[Tensor, int, int], Tensor]
@@ -166,12 +169,14 @@ class Counting(Stage):
         super().clear(batch)
         self.index = min(0, self.sources[0].first)
         self.origin = torch.zeros(batch, dtype=torch.int64, device=self.blank.device)
-        self.latest_origin = 0
+        self.earliest_origin = self.latest_origin = 0
 
     def own(self, frames: Tensor, value: float) -> Tensor:
         """Put a value in place of frames from before each stream began."""
         if self.index >= self.latest_origin:
             return frames
+        if self.index + frames.shape[-1] <= self.earliest_origin:
+            return torch.full_like(frames, value)
         places = torch.arange(frames.shape[-1], device=frames.device) + self.index
         foreign = places < self.origin.unsqueeze(-1)
         return torch.where(foreign.unsqueeze(1), value, frames)
@@ -189,7 +194,7 @@ class Counting(Stage):
 
     def _begin_at(self, origin: Tensor) -> None:
         self.origin.copy_(origin)
-        self.latest_origin = int(origin.max())
+        self.earliest_origin, self.latest_origin = int(origin.min()), int(origin.max())
 
 
 class Window(Counting):
@@ -230,7 +235,7 @@ class Window(Counting):
         if span.width == 1:
             ready = x[..., skipped:]
             return self.operation(ready, span.stride, 1) if ready.shape[-1] else self.none()
-        if count * LINE >= span.width:
+        if count * LINE >= span.width and (count > 1 or span.dilation == 1):
             return self._line(x, skipped)
         return self._steps(x, skipped)
 
@@ -239,8 +244,7 @@ class Window(Counting):
         return self.push(torch.cat([frames[0], self._padding(self.span.right)], dim=-1))
 
     def _line(self, x: Tensor, skipped: int) -> Tensor:
-        line = torch.cat([self.ring.ordered(), x], dim=-1)
-        self.ring.write(x)
+        line = self.ring.line(x)
         if skipped >= x.shape[-1]:
             return self.none()
         return self.operation(line[..., skipped:], self.span.stride, self.span.dilation)

@@ -190,6 +190,7 @@ class Streaming:
             self._heard = 0
             self._next = min(0, self._result.timing.first)
             self._began = torch.zeros(self.batch, dtype=torch.int64, device=self._blank.device)
+            self._latest = 0
             return
         self._restart(list(streams))
 
@@ -215,7 +216,7 @@ class Streaming:
         chosen = torch.tensor(streams, dtype=torch.int64, device=self._blank.device)
         for stage in stages:
             stage.restart(chosen, self._heard)
-        self._began[chosen] = self._heard
+        self._began[chosen] = self._latest = self._heard
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that is kept between chunks, as copies: tensors alone, fit for safetensors.
@@ -259,6 +260,7 @@ class Streaming:
                 )
         self._phase, self._heard = int(state["phase"]), int(state["heard"])
         self._began.copy_(state["began"])
+        self._latest = int(self._began.max())
         fresh = self._phase == FRESH
         following = self._result.timing.next(self._heard)
         self._next = min(0, following) if fresh else following
@@ -286,7 +288,7 @@ class Streaming:
         if first < 0:
             outputs = outputs[..., min(-first, outputs.shape[-1]) :]
             first = self._next - outputs.shape[-1]
-        if first * self.stride < int(self._began.max()):
+        if first * self.stride < self._latest:
             places = torch.arange(first, self._next, device=outputs.device)
             foreign = places * self.stride < self._began.unsqueeze(-1)
             outputs = outputs.masked_fill(foreign.unsqueeze(1), float("nan"))
