@@ -119,7 +119,7 @@ def slow_metrics(logits, labels):
 def test_scores_against_a_loop(task):
     split, model = task.split(0), network(task.inputs)
     expected = {}
-    everything = task._standardised(0, task._mask(0))
+    everything = task._standardised(0, task._part.mask(task.data, 0))
     for part, samples in (("held_out", split.held_out), ("seen", split.seen)):
         with torch.no_grad():
             logits = model(everything[torch.from_numpy(samples)])

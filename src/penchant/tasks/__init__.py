@@ -7,12 +7,16 @@ from penchant.tasks._classification import ClassificationSplit as Classification
 from penchant.tasks._classification import ClassificationTask as ClassificationTask
 from penchant.tasks._data_sets import DATA_SETS as DATA_SETS
 from penchant.tasks._data_sets import is_labelled as is_labelled
+from penchant.tasks._data_sets import is_sound as is_sound
 from penchant.tasks._data_sets import load_labelled as load_labelled
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
 from penchant.tasks._held_out import HeldOut as HeldOut
 from penchant.tasks._labelled import Labelled as Labelled
+from penchant.tasks._log_mel import LogMel as LogMel
+from penchant.tasks._log_mel import LogMelStream as LogMelStream
+from penchant.tasks._log_mel import mel_filters as mel_filters
 from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
 from penchant.tasks._picture import find_pictures as find_pictures
@@ -23,6 +27,9 @@ from penchant.tasks._reconstruction import coordinates as coordinates
 from penchant.tasks._reconstruction import evaluate as evaluate
 from penchant.tasks._reconstruction import grid_coordinates as grid_coordinates
 from penchant.tasks._reconstruction import pixel_coordinates as pixel_coordinates
+from penchant.tasks._recording import Recording as Recording
+from penchant.tasks._recording import load_recording as load_recording
+from penchant.tasks._recording import placed as placed
 from penchant.tasks._scores import band_edges as band_edges
 from penchant.tasks._scores import band_errors as band_errors
 from penchant.tasks._scores import psnr as psnr
@@ -42,11 +49,14 @@ __all__ = [
     "HeldOut",
     "Labelled",
     "LinearLogits",
+    "LogMel",
+    "LogMelStream",
     "Metric",
     "Picture",
     "PictureSplit",
     "PictureTask",
     "QuadraticLogits",
+    "Recording",
     "Reliability",
     "Score",
     "Split",
@@ -60,9 +70,13 @@ __all__ = [
     "find_pictures",
     "grid_coordinates",
     "is_labelled",
+    "is_sound",
     "load_labelled",
     "load_picture",
+    "load_recording",
+    "mel_filters",
     "pixel_coordinates",
+    "placed",
     "psnr",
     "reliability",
     "signed_answering",

@@ -4,28 +4,25 @@ A sample is flattened and standardised; a target is a row with a one at its clas
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 from torch import Tensor, nn
 
 from penchant.divergences import DIVERGENCES, Divergence, LinkName
 from penchant.divergences import divergence as make_divergence
 from penchant.errors import PenchantError, nearest
-from penchant.randomness import generator
 from penchant.tasks._calibration import calibration_error
 from penchant.tasks._labelled import Labelled
+from penchant.tasks._part import Part, parse_part
 from penchant.tasks._reconstruction import evaluate
 from penchant.tasks._standardised import standardised
-from penchant.tasks._stratified import stratified
 from penchant.tasks._task import Metric, Score, Split, Task
 
 _VERSION = 1  # part of the fingerprint: raise it whenever the same data would score otherwise
-
-_SHARE = 0.3
-"""What is held out of data without a test part of its own."""
 
 _METRICS = tuple(
     metric
@@ -39,6 +36,15 @@ _METRICS = tuple(
         Metric(f"ece_{part}", "%", margin=1.0, higher_is_better=False, watched=watched),
     )
 )
+
+
+def _metrics_of(data: Labelled) -> tuple[Metric, ...]:
+    """List what is scored: also the held-out samples in each other form that the data has."""
+    altered = (
+        Metric(f"accuracy_{form}_held_out", "%", margin=1.0, watched=False) for form in data.altered
+    )
+    return (*_METRICS, *altered)
+
 
 _OF_CLASSES = ("cross_entropy", "kl")
 _OF_NUMBERS = ("huber", "l1", "l2")
@@ -60,7 +66,8 @@ class ClassificationTask(Task):
         data: the samples and their classes.
         held_out: ``test`` for the data's own test part, or where it has none a keyed random 30 %
             of each class; ``random:0.4`` for that share of each class, the data's own test part
-            mixed in with the rest.
+            mixed in with the rest; the name of the data's groups, such as ``speakers``, for whole
+            groups (see `parse_part`).
 
     Attributes:
         data: the samples and their classes.
@@ -81,32 +88,36 @@ class ClassificationTask(Task):
     held_out: str
     shape: tuple[int, ...]
     noun = "data set"
-    _share: float
-    """The share that is drawn from each class; 0 for the data's own test part."""
+    _part: Part
+    """What is held out, as read from the pattern."""
     _latest: dict[int, Float32[Tensor, "samples inputs"]]
     """The standardised inputs of the latest seed: a study's runs of one seed come together."""
 
     def __init__(self, data: Labelled, held_out: str = "test") -> None:
-        pattern, share = _parse(held_out, data)
-        notices = (*data.notices, *_said(data, share), _said_of_inputs(data))
+        part = parse_part(held_out, data)
+        notices = (*data.notices, part.said(data), _said_of_inputs(data))
         content = hashlib.blake2b(data.inputs.data, digest_size=16)
         content.update(data.labels.data)
         content.update(
-            f"{data.inputs.shape} {data.inputs.dtype} {len(data.classes)} {data.test} {pattern} "
+            f"{data.inputs.shape} {data.inputs.dtype} {len(data.classes)} {data.test} {part} "
             f"version {_VERSION}".encode()
         )
+        for values in data.altered.values():
+            content.update(values.data)
+        if part.group:
+            content.update(repr(data.groups[part.group].tolist()).encode())
         shape = data.inputs.shape[1:]
         self.__dict__.update(  # past __setattr__, which refuses
             data=data,
-            held_out=pattern,
+            held_out=str(part),
             shape=shape,
             name=data.name,
-            metrics=_METRICS,
+            metrics=_metrics_of(data),
             inputs=int(np.prod(shape)),
             outputs=len(data.classes),
             fingerprint=content.hexdigest(),
             notices=notices,
-            _share=share,
+            _part=part,
             _latest={},
         )
         self._check()
@@ -175,42 +186,44 @@ class ClassificationTask(Task):
         Returns:
             The split; where a part is one stretch of the data it shares the task's memory.
         """
-        mask = self._mask(seed)
+        mask = self._part.mask(self.data, seed)
         rows = self._standardised(seed, mask)
         seen, asked = np.flatnonzero(~mask), np.flatnonzero(mask)
+        altered = {
+            form: torch.from_numpy(self._like_seen(values, mask))
+            for form, values in self.data.altered.items()
+        }
         if validation:
-            labels = self.data.labels[seen]
-            kept = stratified(labels, 0.2, generator(seed, "validation"))
+            kept = self._part.validation(self.data, seed, seen)
             seen, asked = seen[~kept], seen[kept]
-        return ClassificationSplit(self, rows, seen, asked)
+        return ClassificationSplit(self, rows, seen, asked, altered)
 
     def seen_values(self) -> int:
         """Count the numbers that training sees: seen samples times classes."""
-        return int((~self._mask(seed=0)).sum()) * self.outputs
-
-    def _mask(self, seed: int) -> Bool[np.ndarray, "samples"]:
-        """Mark the held-out samples."""
-        labels = self.data.labels
-        if self._share:
-            return stratified(labels, self._share, generator(seed, "held-out"))
-        return np.arange(len(labels)) >= len(labels) - self.data.test
+        return int((~self._part.mask(self.data, seed=0)).sum()) * self.outputs
 
     def _standardised(
         self, seed: int, mask: Bool[np.ndarray, "samples"]
     ) -> Float32[Tensor, "samples inputs"]:
         """Standardise all samples with the statistics of those that are not held out."""
-        key = seed if self._share else 0
+        key = seed if self._part.drawn else 0
         if key not in self._latest:
             self._latest.clear()  # before the next is made, so that there are never two
-            rows = self.data.inputs.reshape(len(mask), -1)
-            seen = rows[~mask] if self._share else rows[: len(mask) - self.data.test]
-            one = len(self.shape) > 1
-            self._latest[key] = torch.from_numpy(standardised(rows, seen, together=one))
+            self._latest[key] = torch.from_numpy(self._like_seen(self.data.inputs, mask))
         return self._latest[key]
+
+    def _like_seen(
+        self, values: Shaped[np.ndarray, "samples *shape"], mask: Bool[np.ndarray, "samples"]
+    ) -> Float32[np.ndarray, "samples inputs"]:
+        rows = self.data.inputs.reshape(len(mask), -1)
+        seen = rows[~mask] if self._part.drawn else rows[: len(mask) - self.data.test]
+        one = len(self.shape) > 1
+        return standardised(values.reshape(len(mask), -1), seen, together=one)
 
     def _check(self) -> None:
         """Refuse a pattern that leaves too little of a class, the same for every seed."""
-        seen = np.bincount(self.data.labels[~self._mask(seed=0)], minlength=self.outputs)
+        mask = self._part.mask(self.data, seed=0)
+        seen = np.bincount(self.data.labels[~mask], minlength=self.outputs)
         if seen.min() < 2:
             few = int(seen.argmin())
             raise PenchantError(
@@ -228,6 +241,7 @@ class ClassificationSplit(Split):
         rows: all its samples, standardised.
         seen: indices of the training samples.
         held_out: indices of the samples that the held-out metrics ask about.
+        altered: all samples in other forms, standardised alike.
 
     Attributes:
         inputs: the training samples, flattened and standardised.
@@ -242,9 +256,13 @@ class ClassificationSplit(Split):
         rows: Float32[Tensor, "samples inputs"],
         seen: Int[np.ndarray, "seen"],
         held_out: Int[np.ndarray, "held_out"],
+        altered: Mapping[str, Float32[Tensor, "samples inputs"]] | None = None,
     ) -> None:
         self.seen, self.held_out = seen, held_out
         self.inputs, self._asked = _stretch(rows, seen), _stretch(rows, held_out)
+        self._altered = {
+            form: _stretch(values, held_out) for form, values in (altered or {}).items()
+        }
         labels = torch.from_numpy(task.data.labels.copy())  # torch warns of what is read only
         self._labels, self._asked_labels = labels[seen], labels[held_out]
         self.targets = nn.functional.one_hot(self._labels, task.outputs).float()
@@ -272,7 +290,7 @@ class ClassificationSplit(Split):
         return self._constant(final=True)
 
     def _parts(self, final: bool) -> list[Tensor]:
-        return [self._asked, self.inputs] if final else [self._asked]
+        return [self._asked, self.inputs, *self._altered.values()] if final else [self._asked]
 
     def _constant(self, final: bool) -> Score:
         shares = self.targets.double().mean(dim=0).log()
@@ -294,10 +312,11 @@ class ClassificationSplit(Split):
         asked = (("held_out", self._asked_labels), ("seen", self._labels))
         for logits, (part, labels) in zip(parts, asked, strict=False):
             logs = logits.double().log_softmax(dim=1)
-            right = logs.argmax(dim=1) == labels
-            metrics[f"accuracy_{part}"] = 100 * float(right.double().mean())
+            metrics[f"accuracy_{part}"] = _accuracy(logs, labels)
             metrics[f"nll_{part}"] = -float(logs.gather(1, labels[:, None]).mean())
             metrics[f"ece_{part}"] = 100 * calibration_error(logs.exp(), labels)
+        for logits, form in zip(parts[len(asked) :], self._altered, strict=False):
+            metrics[f"accuracy_{form}_held_out"] = _accuracy(logits, self._asked_labels)
         return Score(metrics)
 
 
@@ -315,31 +334,13 @@ class _Shares(nn.Module):
         return torch.where(answers.isfinite(), logs, torch.nan)  # clipping would hide infinity
 
 
-def _parse(text: str, data: Labelled) -> tuple[str, float]:
-    """Read a pattern; return it in the same words always, and the share to draw (0: none)."""
-    word, _, number = (part.strip() for part in text.partition(":"))
-    if text.strip() == "test":
-        return "test", 0 if data.test else _SHARE
-    try:
-        share = float(number) if word == "random" else 0.0
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise PenchantError(
-            f"held-out {text!r} of labelled data: 'test' (the data's own test part, or 30 % of "
-            "each class) or 'random:0.3' with a share between 0 and 1 is needed"
-        )
-    return f"random:{share}", share
-
-
-def _said(data: Labelled, share: float) -> tuple[str, ...]:
-    if not share:
-        return (f"held out is the data's own test part, its last {data.test} samples",)
-    mixed = "; its own test part is mixed in with the rest" if data.test else ""
-    return (f"{100 * share:g} % of each class is held out, drawn anew for each seed{mixed}",)
+def _accuracy(logits: Float[Tensor, "_ classes"], labels: Int[Tensor, "_"]) -> float:
+    return 100 * float((logits.argmax(dim=1) == labels).double().mean())
 
 
 def _said_of_inputs(data: Labelled) -> str:
+    if data.sound:
+        return "inputs are standardised with one mean and deviation over all seen frames"
     if data.inputs.ndim > 2:
         return "inputs are standardised with one mean and deviation over all seen pixels"
     seen = "inputs are standardised feature by feature over the seen samples"

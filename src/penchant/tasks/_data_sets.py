@@ -12,6 +12,7 @@ from penchant.tasks._idx import IDX_FILES, load_idx
 from penchant.tasks._image_folder import class_folders, load_image_folder
 from penchant.tasks._labelled import Labelled, check_size
 from penchant.tasks._picture import find_pictures
+from penchant.tasks._spoken import holds_recordings, load_recordings, load_spoken_digits
 
 
 def load_labelled(source: str | Path, size: int = 32) -> Labelled:
@@ -22,8 +23,11 @@ def load_labelled(source: str | Path, size: int = 32) -> Labelled:
     ``breast-cancer``           569 tumours, 30 measurements each, malignant or benign (the same)
     ``fashion-mnist``           70,000 pictures of clothes, 28 × 28, the last 10,000 its test part:
                                 from PENCHANT_DATA, else downloaded
+    ``spoken-digits``           3,000 recordings of ten digits by six speakers, takes 0 to 4 of each
+                                its test part: from PENCHANT_DATA
     a file ``.npz``             arrays ``inputs`` and ``labels``, and if wanted ``classes``
     a folder of idx files       the four files of MNIST, and of those after its pattern
+    a folder of .wav files      named class_speaker_take.wav, or one subfolder a class
     a folder                    one subfolder of pictures a class, each cut to its middle square
     ==========================  ===================================================================
 
@@ -47,7 +51,9 @@ def load_labelled(source: str | Path, size: int = 32) -> Labelled:
         return DATA_SETS[str(source)]()
     path = Path(source)
     if path.is_dir():
-        return load_idx(path) if _holds_idx(path) else load_image_folder(path, size)
+        if _holds_idx(path):
+            return load_idx(path)
+        return load_recordings(path) if _is_sound(path) else load_image_folder(path, size)
     if not path.exists():
         raise PenchantError(
             f"{source}: no such data set, file or folder; {nearest(str(source), tuple(DATA_SETS))}"
@@ -55,7 +61,8 @@ def load_labelled(source: str | Path, size: int = 32) -> Labelled:
     if path.suffix.lower() != ".npz":
         raise PenchantError(
             f"{path}: labelled data is a .npz file with arrays inputs and labels, a folder with "
-            f"one subfolder of pictures a class, or one of {', '.join(sorted(DATA_SETS))}"
+            "one subfolder of pictures or recordings a class, or one of "
+            f"{', '.join(sorted(DATA_SETS))}"
         )
     return _load_npz(path)
 
@@ -68,7 +75,8 @@ def is_labelled(source: object) -> bool:
 
     Returns:
         True for a data set's name, a file .npz, and a folder without a picture of its own that
-        holds idx files, or pictures in its subfolders. Nothing is read, and nothing raised.
+        holds idx files, recordings, or pictures in its subfolders. Nothing is read, and nothing
+        raised.
 
     Example:
         >>> is_labelled("digits"), is_labelled("photo.png")
@@ -82,9 +90,29 @@ def is_labelled(source: object) -> bool:
     try:
         if not path.is_dir() or _holds_picture(path):
             return False
-        return _holds_idx(path) or any(map(_holds_picture, class_folders(path)))
+        if _holds_idx(path) or holds_recordings(path):
+            return True
+        return any(map(_holds_picture, class_folders(path)))
     except (OSError, PenchantError):
         return False
+
+
+def is_sound(source: object) -> bool:
+    """Tell whether something is, or names, labelled recordings.
+
+    Args:
+        source: what a user gave, or what was loaded.
+
+    Example:
+        >>> is_sound("spoken-digits"), is_sound("digits")
+        (True, False)
+    """
+    if isinstance(source, Labelled):
+        return source.sound
+    if not isinstance(source, str | Path) or not is_labelled(source):
+        return False
+    path = Path(source)
+    return str(source) == SPOKEN_DIGITS or (path.is_dir() and _is_sound(path))
 
 
 def _digits() -> Labelled:
@@ -101,13 +129,19 @@ def _breast_cancer() -> Labelled:
     return Labelled("breast-cancer", cells.data, cells.target, tuple(cells.target_names))
 
 
+SPOKEN_DIGITS = "spoken-digits"
+
 DATA_SETS = {
     "breast-cancer": _breast_cancer,
     "digits": _digits,
     "fashion-mnist": load_fashion_mnist,
+    SPOKEN_DIGITS: load_spoken_digits,
 }
 """Every data set that has a name, with what loads it."""
-"""What is loaded by name."""
+
+
+def _is_sound(folder: Path) -> bool:
+    return not _holds_idx(folder) and holds_recordings(folder)
 
 
 def _holds_idx(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """Labelled data: samples of one shape, each with the class that it belongs to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,11 @@ class Labelled:
         classes: the classes' names; by default their numbers.
         test: how many of the last samples are the data's own test part; 0 where it has none.
         notices: what was done to the data on the way in, one sentence each.
+        groups: by name, what each sample comes from, such as its speaker; whole groups can be held
+            out.
+        altered: by name, the same samples in another form, such as shifted; a network that has
+            learnt from the samples is asked about these too.
+        sound: whether a sample is a sound, bands × frames, rather than an image.
 
     Raises:
         PenchantError: shapes that do not fit each other, values that are not finite, labels that
@@ -46,6 +52,9 @@ class Labelled:
     classes: tuple[str, ...] = ()
     test: int = 0
     notices: tuple[str, ...] = ()
+    groups: Mapping[str, Shaped[np.ndarray, "samples"]] = field(default_factory=dict)
+    altered: Mapping[str, Shaped[np.ndarray, "samples *shape"]] = field(default_factory=dict)
+    sound: bool = False
 
     def __post_init__(self) -> None:
         """Hold the data to what every reader counts on."""
@@ -56,11 +65,33 @@ class Labelled:
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "classes", classes)
+        self._check_beside()
+
+    def _check_beside(self) -> None:
+        """Hold what stands beside the samples to their number and shape."""
+        for group, values in self.groups.items():
+            if values.shape != self.labels.shape:
+                raise PenchantError(
+                    f"Labelled {self.name!r}: groups[{group!r}] of shape {values.shape} for "
+                    f"{len(self.labels)} samples; one value a sample is needed"
+                )
+        altered = {k: _inputs(f"{self.name} {k}", np.asarray(v)) for k, v in self.altered.items()}
+        for form, values in altered.items():
+            if values.shape != self.inputs.shape:
+                raise PenchantError(
+                    f"Labelled {self.name!r}: altered[{form!r}] of shape {values.shape}; the "
+                    f"samples' own {self.inputs.shape} is needed"
+                )
+        object.__setattr__(self, "altered", altered)
+        if self.sound and self.inputs.ndim != 3:
+            raise PenchantError(
+                f"Labelled {self.name!r}: sound=True with inputs of shape {self.inputs.shape}; "
+                "samples × bands × frames are needed"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction, since an unpickled array would be writable."""
-        fields = (self.name, self.inputs, self.labels, self.classes, self.test, self.notices)
-        return Labelled, fields
+        return Labelled, tuple(getattr(self, one.name) for one in fields(self))
 
 
 def check_size(source: str, values: int) -> None:

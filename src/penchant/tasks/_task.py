@@ -69,6 +69,8 @@ class Task(ABC):
     """Every metric that `Split.score` can return; the first is primary unless the plan differs."""
     inputs: int
     """Numbers a sample gives to the network."""
+    shape: tuple[int, ...]
+    """A sample's own shape, of which the network is given the numbers in a row."""
     outputs: int
     """Numbers the network answers."""
     fingerprint: str
