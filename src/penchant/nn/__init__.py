@@ -39,6 +39,10 @@ from penchant.nn._scan_structure import ScanLayer as ScanLayer
 from penchant.nn._scanning import ScanningMLP as ScanningMLP
 from penchant.nn._streaming import Streaming as Streaming
 from penchant.nn._streaming import stream as stream
+from penchant.nn._tdnn import TDNN as TDNN
+from penchant.nn._tdnn import Delays as Delays
+from penchant.nn._tdnn import LocallyConnected as LocallyConnected
+from penchant.nn._tdnn import Unshared as Unshared
 from penchant.nn._waves import FINER as FINER
 from penchant.nn._waves import Gabor as Gabor
 from penchant.nn._waves import Sine as Sine
@@ -49,6 +53,7 @@ __all__ = [
     "ActivationLike",
     "CoordinateNet",
     "Coverage",
+    "Delays",
     "ELU",
     "ENCODINGS",
     "Encoding",
@@ -57,6 +62,7 @@ __all__ = [
     "Gabor",
     "Gaussian",
     "Laplacian",
+    "LocallyConnected",
     "MultiQuadratic",
     "MultiplyAdds",
     "NeRF",
@@ -76,7 +82,9 @@ __all__ = [
     "Streaming",
     "Softplus",
     "SquaredReLU",
+    "TDNN",
     "Tanh",
+    "Unshared",
     "activation",
     "count_parameters",
     "dense_pass",
