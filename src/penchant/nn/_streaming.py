@@ -122,7 +122,8 @@ class Streaming:
 
         Returns:
             The outputs that are ready, of shape (batch, outputs, frames), frames 0 where none is;
-            (batch, frames, outputs) for a network that ends so. NaN where a stream that was reset
+            (batch, frames, outputs) for a network that ends so; one that ends in a mean over time
+            has a frame for each mean so far. NaN where a stream that was reset
             alone has none while others have.
 
         Raises:
