@@ -12,8 +12,8 @@ from penchant.errors import PenchantError
 from penchant.nn._stack_reader import read_stages
 from penchant.nn._stages import Stage, convolve, structure_of
 
-BLOCK_NUMBERS = 2**20
-"""Values of the widest layer in a block: 4 MB of float32, what a processor's cache can hold."""
+BLOCK_NUMBERS = 2**19
+"""Values of the widest layer in a block: 2 MB of float32, which a processor's cache can hold."""
 LEAST_WINDOWS = 8
 """Windows that a block spans at least, so that what two blocks both compute stays small."""
 
@@ -68,15 +68,13 @@ def evaluate_stages(
     axis = max(range(len(lengths)), key=lambda index: lengths[index])
     window, stride = structure.window[axis], structure.stride[axis]
     places = structure.axes[axis].outputs(lengths[axis], stride, 0)
-    block = _block(stages, signal)
+    block = _block(stages, signal, axis)
     starts = range(0, places, block)
-    if len(starts) < 2:
-        return convolve(stages, signal)
     answers = None
     for start in starts:
         count = min(block, places - start)
         piece = signal.narrow(2 + axis, start * stride, (count - 1) * stride + window)
-        answer = convolve(stages, piece)
+        answer = _convolve_quickly(stages, piece)
         if answers is None:
             shape = list(answer.shape)
             shape[2 + axis] = places
@@ -86,11 +84,37 @@ def evaluate_stages(
     return answers
 
 
-def _block(stages: Sequence[Stage], signal: Tensor) -> int:
-    # Outputs along the longest axis whose widest layer holds BLOCK_NUMBERS values.
+def _convolve_quickly(stages: Sequence[Stage], signal: Tensor) -> Tensor:
+    # A processor convolves float32 up to three times sooner with channels beside each other, which
+    # torch offers from two axes on; but not one channel with many taps (docs/BENCHMARKS.md).
+    taps = math.prod(stages[0].weight.shape[2:])
+    lonely = signal.shape[1] == 1 and taps > 16
+    if signal.device.type != "cpu" or signal.dtype != torch.float32 or lonely:
+        return convolve(stages, signal)
+    if signal.dim() > 3:
+        return convolve(stages, _channels_last(signal))
+    lifted = [
+        Stage(
+            stage.weight.unsqueeze(2),
+            stage.bias,
+            (1, *stage.stride),
+            (1, *stage.dilation),
+            stage.after,
+        )
+        for stage in stages
+    ]
+    return convolve(lifted, _channels_last(signal.unsqueeze(2))).squeeze(2)
+
+
+def _channels_last(signal: Tensor) -> Tensor:
+    # torch takes one channel for channels-first unless the strides themselves say otherwise.
+    return signal.movedim(1, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 1)
+
+
+def _block(stages: Sequence[Stage], signal: Tensor, axis: int) -> int:
+    # Outputs along the axis whose widest layer holds BLOCK_NUMBERS values.
     structure = structure_of(stages)
     lengths = signal.shape[2:]
-    axis = max(range(len(lengths)), key=lambda index: lengths[index])
     stride, window = structure.stride[axis], structure.window[axis]
     computed = [
         arithmetic.computed(length, arithmetic.stride, 0)

@@ -56,7 +56,7 @@ REASONS: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
     ),
     (
         (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d, nn.GLU),
-        "it mixes units, so it fits only over the channels (dim=1) behind the last layer",
+        "it mixes units; `dense_pass` takes softmax over all units of a layer, a scanning MLP none",
     ),
     (
         (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer),

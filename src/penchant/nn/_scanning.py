@@ -341,7 +341,7 @@ class ScanningMLP(nn.Module):
             >>> ScanningMLP.from_conv(nn.Sequential(nn.Conv1d(1, 4, 6), nn.ReLU())).window
             (6,)
         """
-        stages, padding = read_stages("ScanningMLP.from_conv", network)
+        stages, padding = read_stages("ScanningMLP.from_conv", network, softmax=False)
         structure = structure_of(stages)
         mlp = cls(
             structure.channels,

@@ -18,7 +18,10 @@ Softmax = nn.Softmax | nn.LogSoftmax
 
 
 def read_stages(
-    call: str, network: nn.Module, window: tuple[int, ...] | None = None
+    call: str,
+    network: nn.Module,
+    window: tuple[int, ...] | None = None,
+    softmax: bool = True,
 ) -> tuple[list[Stage], tuple[int, ...]]:
     """Read a network as stages and the padding of the first.
 
@@ -27,6 +30,7 @@ def read_stages(
         network: nested `nn.Sequential`s.
         window: of a window classifier, which has `nn.Flatten` and Linear layers; None for a
             network of convolutions, whose first may pad.
+        softmax: whether one over the channels of a place may stand behind a layer.
 
     Returns:
         The stages, which share the network's parameters where nothing was folded into them.
@@ -39,7 +43,7 @@ def read_stages(
             f"{call}({type(network).__name__}): needs an nn.Sequential, since what another module "
             "does between its layers cannot be read off it"
         )
-    reader = _Reader(call, window)
+    reader = _Reader(call, window, softmax)
     for path, module in _leaves(network):
         reader.take(path, module)
     return reader.finish()
@@ -72,8 +76,9 @@ class _Reader:
     `ahead` is the factor and shift of a batch normalisation that waits for the layer behind it.
     """
 
-    def __init__(self, call: str, window: tuple[int, ...] | None) -> None:
+    def __init__(self, call: str, window: tuple[int, ...] | None, softmax: bool) -> None:
         self.call = call
+        self.softmax = softmax
         self.window = self.left = window
         self.flat = False
         self.drafts: list[_Draft] = []
@@ -96,7 +101,7 @@ class _Reader:
         elif is_dropout(module):
             if module.training and cast(nn.Dropout, module).p > 0:
                 self._prevents("in training mode it drops values at random; call .eval() first")
-        elif isinstance(module, Softmax) and self._is_across_units(module):
+        elif self.softmax and isinstance(module, Softmax) and self._is_across_units(module):
             self._pointwise(type(module)(dim=1))
         else:
             require_pointwise(self.where, module)
