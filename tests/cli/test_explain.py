@@ -35,6 +35,26 @@ def test_the_page_goes_where_it_is_wanted(penchant: Command, here: Path) -> None
     assert [path.name for path in here.iterdir()] == ["mine.html"]
 
 
+NET = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv1d(1, 2, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(4, 1))
+"""
+
+
+def test_routing_in_ones_own_network(penchant: Command, here: Path) -> None:
+    (here / "mine.py").write_text(NET)
+    outcome = penchant("explain", "routing", "mine.py:Net", "--input", "1x4")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Gradient routing in Net" in outcome.out
+    assert lines_of(outcome.out)[-1] == "the page: explain-routing.html"
+    page = (here / "explain-routing.html").read_text(encoding="utf-8")
+    assert "0.weight[0,0,0]" in page
+    assert penchant("explain", "routing", "mine.py:Net", "--input", "1x4").out == outcome.out
+
+
 def test_without_a_topic_there_is_a_list(penchant: Command, here: Path) -> None:
     outcome = penchant("explain")
     assert (outcome.code, outcome.err) == (0, "")
@@ -53,6 +73,11 @@ def test_without_a_topic_there_is_a_list(penchant: Command, here: Path) -> None:
         (("-o", "page.html"), "explain -o page.html: which topic? known: l2, kl"),
         (("kl", "-o", "missing/page.html"), "cannot write missing/page.html"),
         (("kl", "-o", "."), "cannot write .: is a folder"),
+        (("routing", "mine.py:Net"), "mine.py:Net: there is no file mine.py"),
+        (("routing", "torch.nn:Identity"), "what goes into Identity? Give one sample's shape"),
+        (("routing", "torch.nn:Identity", "--input", "3x"), "explain --input 3x: is no shape"),
+        (("routing", "--input", "3"), "input without a network; name one, such as mine.py:Net"),
+        (("kl", "mine.py:Net"), "explain 'kl': takes no network; routing does"),
     ],
 )
 def test_what_does_not_fit_is_one_line(

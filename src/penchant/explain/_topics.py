@@ -8,10 +8,14 @@ from penchant.explain._explanation import Explanation
 
 
 class Topic(NamedTuple):
-    """A function without arguments that returns the explanation, and a line for the list."""
+    """A function that returns the explanation, and a line for the list.
+
+    It takes no arguments, but for a topic that can be asked of a network: `network` and `input`.
+    """
 
     function: str
     line: str
+    of_network: bool = False
 
 
 TOPICS = {
@@ -29,22 +33,32 @@ TOPICS = {
         "penchant.explain._descent:descent",
         "the step downhill, and how large it may be",
     ),
+    "routing": Topic(
+        "penchant.explain._routing:routing",
+        "which gradient arrives where, in a small network or in yours",
+        of_network=True,
+    ),
 }
 """By the name that one types; a topic's module is loaded when it is asked for."""
 
 
-def load(topic: str) -> Explanation:
+def load(topic: str, **asked: object) -> Explanation:
     """Compute a topic's explanation.
 
     Args:
         topic: a name in `TOPICS`.
+        asked: `network` and `input`, for a topic that can be asked of a network.
 
     Raises:
-        PenchantError: there is no such topic.
+        PenchantError: there is no such topic, or it is asked of a network and cannot be.
     """
     if topic not in TOPICS:
         raise PenchantError(f"explain {topic!r}: no such topic; {nearest(topic, list(TOPICS))}")
+    asked = {key: value for key, value in asked.items() if value is not None}
+    if asked and not TOPICS[topic].of_network:
+        able = ", ".join(name for name, other in TOPICS.items() if other.of_network)
+        raise PenchantError(f"explain {topic!r}: takes no {' and no '.join(asked)}; {able} does")
     module, _, function = TOPICS[topic].function.partition(":")
-    made = getattr(importlib.import_module(module), function)()
+    made = getattr(importlib.import_module(module), function)(**asked)
     assert isinstance(made, Explanation)
     return made
