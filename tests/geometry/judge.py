@@ -1,4 +1,4 @@
-"""The judge of receptive fields: what the gradient of a linearised copy reaches, element by element."""
+"""The judge of receptive fields: what a linearised copy's gradient reaches, element by element."""
 
 import itertools
 import random

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
+from geometry.judge import agree
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from geometry.judge import agree
 
 PLANE = (2, 4, 9, 8)
 
@@ -160,7 +159,11 @@ SEQUENCES: dict[str, tuple[nn.Module, tuple[int, ...], tuple[int, ...] | None]] 
     ),
     "trilinear": (nn.Upsample(scale_factor=2, mode="trilinear"), (1, 1, 3, 4, 2), None),
     "cumulative sum": (Does(lambda _, x: x.cumsum(1)), (1, 6, 2), (1,)),
-    "LSTM": (Does(lambda m, x: m["r"](x)[0], r=nn.LSTM(2, 3, 2, batch_first=True)), (1, 6, 2), (1,)),
+    "LSTM": (
+        Does(lambda m, x: m["r"](x)[0], r=nn.LSTM(2, 3, 2, batch_first=True)),
+        (1, 6, 2),
+        (1,),
+    ),
     "LSTM both ways": (
         Does(lambda m, x: m["r"](x)[0], r=nn.LSTM(2, 3, bidirectional=True)),
         (6, 1, 2),

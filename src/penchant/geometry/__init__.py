@@ -5,6 +5,8 @@ Example:
     (112, 112)
 """
 
+from penchant.geometry._effective import EffectiveField as EffectiveField
+from penchant.geometry._effective import effective_receptive_field as effective_receptive_field
 from penchant.geometry._fields import AxisField as AxisField
 from penchant.geometry._fields import LayerField as LayerField
 from penchant.geometry._fields import ModelFields as ModelFields
@@ -19,11 +21,13 @@ from penchant.geometry._window import window as window
 
 __all__ = [
     "AxisField",
+    "EffectiveField",
     "LayerField",
     "ModelFields",
     "ReceptiveField",
     "Window",
     "chain_shapes",
+    "effective_receptive_field",
     "output_shape",
     "receptive_field",
     "same_padding",

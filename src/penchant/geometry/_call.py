@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from penchant.geometry._dependence import Terms
+from penchant.geometry._dependence import Meeting, Terms
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Call:
         count: how many tensors come out.
         statistics: whether a normalisation's statistics count.
         note: takes a sentence for the reader.
+        meet: takes the branches that meet here without seeing the same place.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Call:
     count: int
     statistics: bool
     note: Callable[[str], None]
+    meet: Callable[[list[Meeting]], None]
 
     def value(self, name: str = "self") -> Value:
         """Return a tensor argument."""

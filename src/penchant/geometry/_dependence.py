@@ -263,38 +263,59 @@ def hull(group: Sequence[Term]) -> Term:
     return group[0].with_factors(factors)
 
 
-def join_notes(parts: Sequence[Terms]) -> list[str]:
-    """Say where branches meet that do not see the same place.
+@dataclass(frozen=True)
+class Meeting:
+    """Branches that meet without seeing the same place.
+
+    Args:
+        where: the input axis, in words.
+        strides: the branches' strides, where they differ; empty otherwise.
+        apart: how far apart their centres are, where the strides agree.
+    """
+
+    where: str
+    strides: tuple[Fraction, ...]
+    apart: Fraction
+
+
+def meetings(parts: Sequence[Terms]) -> list[Meeting]:
+    """Find where branches meet that do not see the same place.
 
     Args:
         parts: the terms of each branch, of one shape.
 
     Returns:
-        A sentence an input axis on which strides or centres differ.
+        One entry an input axis on which strides or centres differ.
     """
-    seen: dict[tuple[str, int], set[tuple[Fraction, Fraction]]] = {}
+    seen: dict[tuple[str, int, int], set[tuple[Fraction, Fraction]]] = {}
     for part in parts:
-        ideals: dict[tuple[str, int], Periodic | str] = {}
-        for term in part:
-            for leg in (leg for dim in term.dims for leg in dim):
-                if leg.axis is None or leg.relation is None:
-                    continue
-                place, ideal = (term.source, leg.axis), leg.relation.ideal
-                ideals[place] = join_ideals(ideals[place], ideal) if place in ideals else ideal
-        for place, ideal in ideals.items():
+        for place, ideal in _ideals(part).items():
             if isinstance(ideal, Periodic):
                 seen.setdefault(place, set()).add((ideal.rate, ideal.centre()))
-    notes = []
-    for (source, axis), found in seen.items():
-        strides, centres = {rate for rate, _ in found}, {centre for _, centre in found}
+    found = []
+    for (source, axis, _), pairs in seen.items():
+        strides = tuple(sorted({rate for rate, _ in pairs}))
+        centres = {centre for _, centre in pairs}
         where = f"axis {axis} of {source}"
         if len(strides) > 1:
-            steps = " and ".join(str(stride) for stride in sorted(strides))
-            notes.append(f"misaligned: branches of stride {steps} meet along {where}")
+            found.append(Meeting(where, strides, Fraction(0)))
         elif len(centres) > 1:
-            apart = max(centres) - min(centres)
-            notes.append(f"branches meet whose centres are {apart} apart along {where}")
-    return notes
+            found.append(Meeting(where, (), max(centres) - min(centres)))
+    return found
+
+
+def _ideals(part: Terms) -> dict[tuple[str, int, int], Periodic | str]:
+    """Return the pattern along each of the tensor's dimensions."""
+    ideals: dict[tuple[str, int, int], Periodic | str] = {}
+    for term in part:
+        for number, dim in enumerate(term.dims):
+            if sum(leg.relation is not None for leg in dim) != 1:
+                continue
+            leg = dim[0] if len(dim) == 1 else _fused(dim)[0][0]
+            if leg.axis is not None and leg.relation is not None:
+                place, ideal = (term.source, leg.axis, number), leg.relation.ideal
+                ideals[place] = join_ideals(ideals[place], ideal) if place in ideals else ideal
+    return ideals
 
 
 def single_leg(term: Term, number: int) -> list[Term]:
@@ -403,17 +424,19 @@ def _reshape(term: Term, shape: tuple[int, ...]) -> list[Term]:
     done: list[tuple[Term, list[Leg]]] = [(start, legs)]
     for size in shape:
         done = [
-            (replace(partial, dims=(*partial.dims, taken)), rest)
+            (replace(partial, dims=(*partial.dims, taken)).freed(extra), rest)
             for partial, remaining in done
-            for taken, rest in _take(remaining, size)
+            for taken, rest, extra in _take(remaining, size)
         ]
+        if len(done) > MOST_TERMS**2:
+            raise InseparableError
     return [partial for partial, _ in done]
 
 
-def _take(legs: list[Leg], size: int) -> list[tuple[Dimension, list[Leg]]]:
+def _take(legs: list[Leg], size: int) -> list[tuple[Dimension, list[Leg], dict[int, Positions]]]:
     """Take legs of a product from the front; where a leg has to be split, it may be several."""
     if size == 1:
-        return [((Leg(1),), legs)]
+        return [((Leg(1),), legs, {})]
     taken: list[Leg] = []
     left = size
     for number, leg in enumerate(legs):
@@ -421,21 +444,18 @@ def _take(legs: list[Leg], size: int) -> list[tuple[Dimension, list[Leg]]]:
             taken.append(leg)
             left //= leg.size
             if left == 1:
-                return [(tuple(taken), legs[number + 1 :])]
+                return [(tuple(taken), legs[number + 1 :], {})]
         elif leg.size % left == 0:
             return [
-                ((*taken, outer), [inner, *legs[number + 1 :]])
+                ((*taken, outer), [inner, *legs[number + 1 :]], {})
                 for outer, inner in _split(leg, left)
             ]
         else:
             # The borders do not fit: the next two legs are fused and split anew.
-            fused = _pair(leg, legs[number + 1])
-            if any(extra for _, extra in fused):
-                raise InseparableError
             return [
-                ((*taken, *got), rest)
-                for both, _ in fused
-                for got, rest in _take([both, *legs[number + 2 :]], left)
+                ((*taken, *got), rest, {**extra, **more})
+                for both, extra in _pair(leg, legs[number + 1])
+                for got, rest, more in _take([both, *legs[number + 2 :]], left)
             ]
     raise InseparableError
 

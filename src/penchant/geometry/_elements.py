@@ -9,7 +9,7 @@ from penchant.geometry._dependence import (
     Term,
     Terms,
     along,
-    join_notes,
+    meetings,
     reshaped,
     simplified,
 )
@@ -51,8 +51,7 @@ def pointwise(call: Call) -> Terms | tuple[Terms, ...]:
     parts = [broadcast(value.terms, call.shape) for value in tensors(call.arguments.values())]
     parts = [part for part in parts if part]
     if len(parts) > 1:
-        for sentence in join_notes(parts):
-            call.note(sentence)
+        call.meet(meetings(parts))
     terms = parts[0] if len(parts) == 1 else simplified(term for part in parts for term in part)
     return terms if call.count == 1 else (terms,) * call.count
 
@@ -66,6 +65,12 @@ def same(call: Call) -> Terms | tuple[Terms, ...]:
 def constant(call: Call) -> Terms | tuple[Terms, ...]:
     """What comes out has no number of the input in it."""
     return () if call.count == 1 else ((),) * call.count
+
+
+def written(call: Call) -> Terms:
+    """What was there is gone: copy_ and fill_."""
+    source = call.arguments.get("src", call.arguments.get("value"))
+    return broadcast(source.terms, call.shape) if isinstance(source, Value) else ()
 
 
 def shaped(call: Call) -> Terms:
@@ -276,8 +281,7 @@ def concatenated(parts: Sequence[Value], number: int, call: Call) -> Terms:
     if len(dependent) > 1 and not any(
         term.follows(number) for part in dependent for term in part.terms
     ):
-        for sentence in join_notes([part.terms for part in dependent]):
-            call.note(sentence)
+        call.meet(meetings([part.terms for part in dependent]))
     found: list[Term] = []
     start, total = 0, call.shape[number]
     why = "parts are concatenated along the axis"

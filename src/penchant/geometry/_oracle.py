@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from penchant.errors import PenchantError
 from penchant.geometry._fields import AxisField, LayerField, ModelFields, ReceptiveField
-from penchant.geometry._positions import NOTHING, Positions, extent, trimmed
+from penchant.geometry._positions import Positions, extent, trimmed
+from penchant.geometry._positions import moved as shifted
 from penchant.randomness import generator
 
 
@@ -202,7 +203,7 @@ class Linearised:
         for hook in hooks:
             hook.remove()
         self.outputs = [
-            leaf for leaf in tree_flatten(answer)[0] if isinstance(leaf, Tensor) and leaf.grad_fn
+            leaf for leaf in tree_flatten(answer)[0] if isinstance(leaf, Tensor) and leaf.requires_grad
         ]
 
     def _hook(self, path: str) -> Callable[..., None]:
@@ -288,7 +289,7 @@ def _fields(
     along = {
         number: {
             index: seen((*centre[:number], index, *centre[number + 1 :]))
-            for index in sorted({0, 1, shape[number] // 2, shape[number] - 1})
+            for index in _places(shape[number])
         }
         for number in moving
     }
@@ -308,6 +309,11 @@ def _fields(
         look = _look(held, output, name, followed[name])
         found.append(ReceptiveField(name, tuple(leaf.shape), shape, fields, look))
     return tuple(found)
+
+
+def _places(count: int) -> list[int]:
+    """The first outputs, two in the middle, and the last."""
+    return sorted({0, 1, count // 2, min(count // 2 + 1, count - 1), count - 1})
 
 
 def _look(
@@ -342,18 +348,41 @@ def _axis(axis: int, length: int, base: Tensor, along: dict[int, dict[int, Tenso
         size = None if moved else extent(middle)
         return AxisField(axis, length, size, None, middle[0], None, note, {0: middle}, middle)
     ((number, rows),) = moved.items()
-    first, last = min(rows), max(rows)
-    steps = rows[1][0] - rows[first][0] if rows[1][1] and rows[first][1] else None
-    even = steps is not None and rows[last][0] - rows[first][0] == steps * (last - first)
+    line = _line(rows, length)
     size = max(extent(row) for row in rows.values())
-    return AxisField(
-        axis,
-        length,
-        size,
-        steps if even else None,
-        rows[first][0],
-        number,
-        "clipped by the input's border where it reaches it",
-        rows,
-        rows[first] if rows[first][1] else NOTHING,
+    first = next(rows[index] for index in sorted(rows))
+    if line is None:
+        note = "the outputs looked at do not move in equal steps"
+        return AxisField(axis, length, size, None, first[0], number, note, rows, first)
+    start, stride = line
+    note = "the outputs looked at agree with this, clipped to the input"
+    pattern = next(
+        (shifted(row, -index * stride) for index, row in rows.items() if extent(row) == size)
     )
+    return AxisField(axis, length, size, stride, start, number, note, rows, pattern)
+
+
+def _line(rows: dict[int, Positions], length: int) -> tuple[int, int] | None:
+    """Return start and stride if every row is one moving interval, clipped to the input."""
+    size = max(extent(row) for row in rows.values())
+    ends = {index: (row[0], row[0] + extent(row) - 1) for index, row in rows.items() if row[1]}
+    inner = [index for index, (first, last) in ends.items() if last - first + 1 == size]
+    for index in inner:
+        for other in ends:
+            if other == index:
+                continue
+            for side in range(2):
+                if ends[other][side] in (0, length - 1):
+                    continue
+                stride, rest = divmod(ends[other][side] - ends[index][side], other - index)
+                start = ends[index][0] - index * stride
+                if rest == 0 and all(
+                    seen
+                    == (
+                        max(start + at * stride, 0),
+                        min(start + at * stride + size - 1, length - 1),
+                    )
+                    for at, seen in ends.items()
+                ):
+                    return start, stride
+    return None

@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from penchant.geometry._dependence import Leg, Term, Terms
+from penchant.geometry._dependence import Leg, Term, Terms, single_leg
 from penchant.geometry._fields import AxisField, ReceptiveField
 from penchant.geometry._positions import (
     NOTHING,
@@ -104,6 +104,12 @@ def _seen(leg: Leg, index: int | None) -> Positions:
 def _axis_field(axis: int, length: int, terms: Terms) -> AxisField:
     free = [dict(term.free)[axis] for term in terms if axis in dict(term.free)]
     bound = [found for term in terms for found in _bound(term, axis)]
+    if len({place for place, _ in bound}) > 1 and len({number for (number, _, _), _ in bound}) == 1:
+        # One dimension taken apart in two ways: it is read as it stands.
+        number = bound[0][0][0]
+        terms = tuple(one for term in terms for one in single_leg(term, number))
+        free = [dict(term.free)[axis] for term in terms if axis in dict(term.free)]
+        bound = [found for term in terms for found in _bound(term, axis)]
     if not bound:
         seen = union(free)
         whole = extent(seen) == length
@@ -148,9 +154,13 @@ def _follows(
             return AxisField(axis, length, None, None, None, number, ideal, rows, NOTHING)
         return AxisField(axis, length, largest, None, first[0], number, ideal, rows, first)
     sizes = {extent(row) for row in ideal.sets}
-    note = "" if len(sizes) == 1 else f"sizes {min(sizes)} to {max(sizes)} in turn"
+    period = len(ideal.sets)
+    note = "" if period == 1 else f"moves by {ideal.step} every {period} outputs"
+    if len(sizes) > 1:
+        note += f", sizes {min(sizes)} to {max(sizes)}"
     stride: int | Fraction = ideal.rate
     if stride.denominator == 1:
         stride = int(stride)
-    pattern = ideal.sets[0]
+    # Between the taps of a transposed convolution an output may see nothing.
+    pattern = next((row for row in ideal.sets if row[1]), NOTHING)
     return AxisField(axis, length, max(sizes), stride, pattern[0], number, note, rows, pattern)

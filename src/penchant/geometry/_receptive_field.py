@@ -65,12 +65,9 @@ def receptive_field(
     2019.
     """
     args, kwargs = arguments_of(model, input)
-    chosen = None if axes is None else tuple(axes)
 
     def followed(shape: tuple[int, ...]) -> tuple[int, ...]:
-        if chosen is None:
-            return tuple(range(2, len(shape))) if len(shape) > 2 else tuple(range(1, len(shape)))
-        return tuple(axis % len(shape) for axis in chosen if -len(shape) <= axis < len(shape))
+        return followed_axes(shape, axes)
 
     try:
         found = trace(model, args, kwargs, followed, statistics)
@@ -79,6 +76,26 @@ def receptive_field(
 
         return measured_fields(model, args, kwargs, followed, str(reason))
     return _fields(found)
+
+
+def followed_axes(shape: tuple[int, ...], axes: Sequence[int] | None) -> tuple[int, ...]:
+    """Return which axes of a tensor are positions.
+
+    Args:
+        shape: the tensor's shape.
+        axes: what the user says; axes that the tensor does not have are left out.
+
+    Returns:
+        The user's, or else those behind batch and channels, or axis 1 where there are two.
+
+    Example:
+        >>> followed_axes((1, 3, 224, 224), None), followed_axes((1, 9), None)
+        ((2, 3), (1,))
+    """
+    rank = len(shape)
+    if axes is None:
+        return tuple(range(2, rank)) if rank > 2 else tuple(range(1, rank))
+    return tuple(sorted({axis % rank for axis in axes if -rank <= axis < rank}))
 
 
 def _fields(found: Trace) -> ModelFields:

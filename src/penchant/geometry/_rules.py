@@ -45,18 +45,20 @@ RULES: dict[str, Rule] = {
     "pixel_unshuffle": sliding.pixel_unshuffle,
     "channel_shuffle": sliding.channel_shuffle,
     "unfold": sliding.unfold,
+    "stft": sliding.short_time_fourier,
     "im2col": sliding.im2col,
     "col2im": sliding.col2im,
     **_named(
         elements.same,
-        "clone contiguous detach alias to dropout feature_dropout alpha_dropout "
-        "native_dropout lift_fresh lift lift_fresh_copy to_copy "
-        "fake_quantize_per_tensor_affine positive type_as",
+        "clone contiguous detach alias to to_copy dropout feature_dropout alpha_dropout "
+        "native_dropout lift_fresh lift lift_fresh_copy positive type_as real imag conj "
+        "resolve_conj resolve_neg conj_physical",
     ),
+    **_named(elements.written, "copy fill"),
     **_named(
         elements.constant,
-        "zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros "
-        "new_ones new_full new_empty new_tensor",
+        "zero normal uniform random exponential zeros_like ones_like full_like empty_like "
+        "rand_like randn_like randint_like new_zeros new_ones new_full new_empty",
     ),
     **_named(
         elements.shaped,
@@ -82,7 +84,7 @@ RULES: dict[str, Rule] = {
     "embedding": elements.embedding,
     **_named(
         elements.pointwise,
-        "copy prelu rrelu rrelu_with_noise where masked_fill fill addcmul addcdiv lerp "
+        "prelu rrelu rrelu_with_noise where masked_fill addcmul addcdiv lerp "
         "celu selu relu6 hardswish hardsigmoid hardtanh mish silu softplus gelu elu leaky_relu "
         "log_sigmoid threshold softshrink hardshrink tanhshrink square clamp clip rsub "
         "multiply divide subtract true_divide floor_divide absolute negative nan_to_num "

@@ -304,6 +304,25 @@ def unfold(call: Call) -> Terms:
     return simplified(found)
 
 
+def short_time_fourier(call: Call) -> Terms:
+    """stft: every frame sees its window; the padding in front of it is an operation of its own."""
+    if call.get("center", False):
+        raise UnknownError("stft that pads by itself")
+    size, step = int(call.get("n_fft")), call.get("hop_length")
+    step = size // 4 if step is None else int(step)
+    length = int(call.get("win_length") or size)
+    number = len(call.value().shape) - 1
+    frames, bins = call.shape[number + 1], call.shape[number]
+    start = (size - length) // 2
+    taps = window_taps(frames, call.value().shape[number], length, step, -start, 1)
+    found = []
+    for term in along(call.value().terms, number, taps):
+        parts = ((Leg(2),),) if len(call.shape) > number + 2 else ()
+        dims = (*term.dims[:number], (Leg(bins),), term.dims[number], *parts)
+        found.append(Term(term.source, dims, term.free))
+    return simplified(found)
+
+
 def im2col(call: Call) -> Terms:
     """F.unfold: (B, C, H, W) to (B, C·kernel, places)."""
     _, _, *lengths = call.value().shape

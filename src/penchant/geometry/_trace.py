@@ -7,19 +7,21 @@ Decisions:
   rewritten without mutation first, which takes as long again.
 """
 
+import io
 import logging
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import nn
 
 from penchant.geometry._call import Call, UnknownError, Value
-from penchant.geometry._dependence import InseparableError, Leg, Term, Terms
+from penchant.geometry._dependence import InseparableError, Leg, Meeting, Term, Terms
 from penchant.geometry._positions import Relation
 from penchant.geometry._rules import rule_of
 
@@ -111,7 +113,8 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     loggers = [logging.getLogger(name) for name in ("torch.fx", "torch.export", "torch._dynamo")]
     levels = [one.level for one in loggers]
-    with warnings.catch_warnings():
+    # Where a graph cannot be made, torch prints as much of it as there is.
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         for one in (logger, *loggers):
             one.setLevel(logging.CRITICAL + 1)
@@ -161,6 +164,7 @@ class _Interpreter:
         self.inputs: dict[str, tuple[int, ...]] = {}
         self.steps: list[Step] = []
         self.notes: dict[str, None] = {}
+        self.apart: dict[str, list[Fraction]] = {}
 
     def trace(self) -> Trace:
         from torch.export.graph_signature import InputKind
@@ -184,11 +188,13 @@ class _Interpreter:
                 placeholders.append(self._entry(node, node.name in users, known.get(node.name)))
         values = self._run(module, placeholders)
         outputs = []
-        for name in signature.user_outputs:
-            if isinstance(name, str) and isinstance(values.get(name), Value):
-                value = values[name]
+        names = _output_names(self.program.call_spec.out_spec, len(signature.user_outputs))
+        for name, made in zip(names, signature.user_outputs, strict=True):
+            if isinstance(made, str) and isinstance(values.get(made), Value):
+                value = values[made]
                 outputs.append(Step(name, "", "output", value.shape, value.terms))
-        return Trace(self.inputs, tuple(outputs), tuple(self.steps), tuple(self.notes))
+        notes = (*self.notes, *self._centres())
+        return Trace(self.inputs, tuple(outputs), tuple(self.steps), notes)
 
     def _entry(self, node: torch.fx.Node, user: bool, content: torch.Tensor | None) -> Any:
         held = node.meta.get("val")
@@ -259,7 +265,13 @@ class _Interpreter:
         arguments["sizes of parts"] = _part_sizes(arguments, shapes)
         name, rule = rule_of(target)
         call = Call(
-            name, arguments, shapes[0], len(shapes), self.statistics, self._noting(node, name)
+            name,
+            arguments,
+            shapes[0],
+            len(shapes),
+            self.statistics,
+            self._noting(node, name),
+            self._meeting(node, name),
         )
         terms = rule(call)
         if isinstance(node.meta["val"], torch.Tensor):
@@ -302,9 +314,47 @@ class _Interpreter:
 
         return note
 
+    def _meeting(self, node: torch.fx.Node, name: str) -> Callable[[list[Meeting]], None]:
+        path, _ = _module(node)
+
+        def meet(found: list[Meeting]) -> None:
+            for one in found:
+                if one.strides:
+                    strides = " and ".join(str(stride) for stride in one.strides)
+                    sentence = f"misaligned: branches of stride {strides} meet along {one.where}"
+                    self.notes[f"{path or name}: {sentence}"] = None
+                else:
+                    self.apart.setdefault(one.where, []).append(one.apart)
+
+        return meet
+
+    def _centres(self) -> list[str]:
+        return [
+            f"branches whose centres are up to {max(apart)} apart meet along {where}"
+            for where, apart in self.apart.items()
+        ]
+
     def _record(self, node: torch.fx.Node, name: str, value: Value) -> None:
         path, kind = _module(node)
         self.steps.append(Step(path, kind, name, value.shape, value.terms))
+
+
+def _output_names(spec: Any, count: int) -> list[str]:
+    """Name what a model returns: by its keys in a dictionary, by its number in a sequence."""
+    from torch.utils._pytree import tree_unflatten
+
+    def walk(held: Any, name: str) -> Iterator[str]:
+        if isinstance(held, Mapping):
+            for key, entry in held.items():
+                yield from walk(entry, f"{name}.{key}")
+        elif isinstance(held, list | tuple):
+            for number, entry in enumerate(held):
+                yield from walk(entry, f"{name}.{number}")
+        else:
+            yield name
+
+    names = list(walk(tree_unflatten(range(count), spec), "output")) if spec else []
+    return names if len(names) == count else [f"output.{number}" for number in range(count)]
 
 
 def _by_name(
@@ -352,12 +402,12 @@ def _computed(
     target = node.target
     if not known or held.numel() > SMALL or not isinstance(target, torch._ops.OpOverload):
         return None
-    if target._schema.is_mutable or torch.Tag.nondeterministic_seeded in target.tags:
+    if torch.Tag.nondeterministic_seeded in target.tags:
         return None
 
     def plain(argument: Any) -> Any:
         if isinstance(argument, Value):
-            return argument.content
+            return None if argument.content is None else argument.content.clone()
         if isinstance(argument, list | tuple):
             return [plain(entry) for entry in argument]
         return argument
