@@ -323,6 +323,13 @@ def test_a_page_of_ones_own_network_is_drawn(shown: Explanation) -> None:
     assert "goes past the steps between" in figure.caption
     assert told.sections[0].heading == "The backward pass"
     assert [line[0] for line in told.table.rows] == ["add", "narrow", "relu", "wide", "input"]
+    arrows = told.sections[1].tables[1].rows  # the rest are between blocks
+    assert {line[:4] for line in arrows} == {
+        ("add, " + str(i), f"{lower}, {i}", "1", "1")
+        for i in range(3)
+        for lower in ("narrow linear", "input")
+    }
+    assert len(arrows) == 6
 
 
 def test_drawings_escape_names() -> None:

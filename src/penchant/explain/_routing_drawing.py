@@ -234,7 +234,7 @@ def _labels(
         words = "×" + short(edge.slope)
         x1, y1, x2, y2 = _ends(edge, places, tops)
         half = len(words) * _LETTER / 2 + 1
-        for share in (0.68, 0.5, 0.82, 0.36):
+        for share in (0.68, 0.5, 0.82, 0.36, 0.24):
             x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1) + 3
             if all(abs(x - a) > half + b or abs(y - c) > 10 for a, b, c in taken):
                 taken.append((x, half, y))

@@ -17,6 +17,8 @@ from penchant.randomness import generator
 
 MOST_LISTED = 16
 """Shared weights that are listed place by place."""
+MOST_ARROWS = 100
+"""Arrows that are listed one by one."""
 SOURCES = (
     "Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, 1986",
     "LeCun et al., Handwritten digit recognition with a back-propagation network, 1989",
@@ -210,9 +212,29 @@ def _units(shown: Picture) -> Section:
     )
     return Section(
         "Unit by unit",
-        ("Each gradient is the derivative of the sum of all outputs by this value.",),
-        tables=(table,),
+        (
+            "Each gradient is the derivative of the sum of all outputs by this value. Below, what "
+            "each arrow hands down: slope times upstream.",
+        ),
+        tables=(table, *_arrows(shown)),
     )
+
+
+def _arrows(shown: Picture) -> tuple[Table, ...]:
+    def end(at: tuple[int, int]) -> str:
+        return f"{shown.rows[at[0]].name} {shown.rows[at[0]].operation}".strip() + f", {at[1]}"
+
+    edges = [(edge, edge.slope) for edge in shown.edges if edge.slope is not None]
+    if not edges:
+        return ()
+    rows = []
+    for edge, slope in edges[:MOST_ARROWS]:
+        upstream = shown.rows[edge.upper[0]].gradients[edge.upper[1]]
+        numbers = (slope, upstream, slope * upstream)
+        rows.append((end(edge.upper), end(edge.lower), *map(short, numbers)))
+    more = len(edges) - MOST_ARROWS
+    caption = f"{more:,} more are not listed." if more > 0 else ""
+    return (Table(("from", "to", "slope", "upstream", "hands down"), tuple(rows), caption),)
 
 
 def _shared(shown: Picture) -> Section:
