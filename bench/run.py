@@ -12,6 +12,7 @@ from pathlib import Path
 
 import divergences
 import gradients
+import scanning
 import siren
 import streaming
 import torch
@@ -75,8 +76,9 @@ def main() -> None:
     if given.siren:
         parts += ["## SIREN", race(given.target_db, given.cap, given.size)]
     parts += ["## Streaming", streaming.table()]
-    # Last, since it changes how the process allocates.
+    # Last, since they change how the process allocates.
     parts += ["## Divergences", divergences.table(given.turns)]
+    parts += ["## Scanning", scanning.table()]
     text = "\n\n".join(parts) + "\n"
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(text, encoding="utf-8")

@@ -129,7 +129,7 @@ def agree(found: Tensor, expected: Tensor) -> None:
 
 
 @torch.no_grad()
-def table(turns: int = 7) -> str:
+def table(turns: int = 5) -> str:
     """Measure all of it and lay it out as Markdown; on one thread, whatever is set."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -156,6 +156,6 @@ def table(turns: int = 7) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=5)
     given = parser.parse_args()
     print(table(given.turns))

@@ -99,7 +99,7 @@ def _convolve_quickly(stages: Sequence[Stage], signal: Tensor) -> Tensor:
             stage.bias,
             (1, *stage.stride),
             (1, *stage.dilation),
-            stage.after,
+            nn.ReLU(inplace=True) if type(stage.after) is nn.ReLU else stage.after,
         )
         for stage in stages
     ]

@@ -34,8 +34,8 @@ from penchant.nn._scan_structure import (
     scan_layers,
 )
 from penchant.nn._stack_reader import read_stages
-from penchant.nn._stages import Stage, as_modules, scanned_at, structure_of, unpacked
-from penchant.nn._written_out import written_out
+from penchant.nn._stages import Stage, as_modules, scanned_at, structure_of
+from penchant.nn._written_out import as_linears
 from penchant.randomness import generator
 
 
@@ -374,28 +374,7 @@ class ScanningMLP(nn.Module):
             tensor([[1, 1, 0, 0],
                     [0, 0, 1, 1]], dtype=torch.int32)
         """
-        modules: list[nn.Module] = [nn.Flatten()]
-        for index, stage in enumerate(self._stages()):
-            weight = written_out(stage.weight, self.structure, index)
-            linear = cast(
-                nn.Linear,
-                skip_init(  # type: ignore[no-untyped-call]
-                    nn.Linear,
-                    weight.shape[1],
-                    weight.shape[0],
-                    bias=stage.bias is not None,
-                    device=weight.device,
-                    dtype=weight.dtype,
-                ),
-            )
-            with torch.no_grad():
-                linear.weight.copy_(weight)
-                if stage.bias is not None:
-                    linear.bias.copy_(
-                        stage.bias.repeat_interleave(self.structure.places(index + 1))
-                    )
-            modules += [linear, *unpacked(copy.deepcopy(stage.after))]
-        return nn.Sequential(*modules)
+        return as_linears(self._stages())
 
     def _stages(self) -> list[Stage]:
         return [
