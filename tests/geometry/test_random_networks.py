@@ -4,10 +4,9 @@ import random
 
 import pytest
 import torch
+from geometry.judge import agree
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from geometry.judge import agree
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -68,8 +67,25 @@ def _layer(draw: random.Random, axes: int, depth: int = 0) -> nn.Module:
 
     at = axes - 1
     kind = draw.choice(
-        "conv conv conv depthwise transposed maximum mean adaptive nearest smooth pad cut norm "
-        "activation windows branches branches".split()
+        [
+            "conv",
+            "conv",
+            "conv",
+            "depthwise",
+            "transposed",
+            "maximum",
+            "mean",
+            "adaptive",
+            "nearest",
+            "smooth",
+            "pad",
+            "cut",
+            "norm",
+            "activation",
+            "windows",
+            "branches",
+            "branches",
+        ]
     )
     if kind == "conv":
         padding = draw.choice((0, 1, 2))

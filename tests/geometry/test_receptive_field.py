@@ -127,6 +127,8 @@ CASES: dict[str, nn.Module] = {
     "stack and unbind": Does(lambda _, x: torch.stack(x.unbind(2)[::3], 1)),
     "picked": Does(lambda _, x: x[:, :, [0, 3, 3, 8]].index_select(3, torch.tensor([7, 1]))),
     "squeezed": Does(lambda _, x: x.mean(1, keepdim=True).squeeze(1).unsqueeze(0).movedim(1, 3)),
+    "gates": Does(lambda _, x: F.glu(torch.cat([x[..., 1:], x[..., :-1]], 1), 1)),
+    "bilinear": Does(lambda m, x: m["b"](x, x.flip(2)), b=nn.Bilinear(8, 8, 3)),
     "two convolutions, one skip": Does(
         lambda m, x: x[:, :3, 2:-2, 2:-2] + m["b"](F.relu(m["a"](x), inplace=True)),
         a=nn.Conv2d(4, 3, 3),
@@ -179,6 +181,15 @@ SEQUENCES: dict[str, tuple[nn.Module, tuple[int, ...], tuple[int, ...] | None]] 
         Does(lambda m, x: torch.softmax(m["q"](x) @ x.transpose(1, 2), -1) @ x, q=nn.Linear(4, 4)),
         (1, 5, 4),
         (1,),
+    ),
+    "masked attention": (
+        Does(
+            lambda _, x: F.scaled_dot_product_attention(
+                x, x, x, attn_mask=torch.ones(5, 5, dtype=torch.bool).tril().triu(-1)
+            )
+        ),
+        (1, 2, 5, 4),
+        (2,),
     ),
     "causal attention": (
         Does(lambda _, x: F.scaled_dot_product_attention(x, x, x, is_causal=True)),

@@ -48,12 +48,49 @@ def tensors(arguments: Iterable[Any]) -> list[Value]:
 
 def pointwise(call: Call) -> Terms | tuple[Terms, ...]:
     """Every element depends on its own place in each argument."""
+    _warn_of_masks(call)
     parts = [broadcast(value.terms, call.shape) for value in tensors(call.arguments.values())]
     parts = [part for part in parts if part]
     if len(parts) > 1:
         call.meet(meetings(parts))
     terms = parts[0] if len(parts) == 1 else simplified(term for part in parts for term in part)
     return terms if call.count == 1 else (terms,) * call.count
+
+
+def _warn_of_masks(call: Call) -> None:
+    """Say where positions are masked before a softmax, since values are not followed."""
+    masked = call.name == "masked_fill" and isinstance(call.get("value"), int | float)
+    shut = masked and call.get("value") < -1e3
+    for value in tensors(call.arguments.values()):
+        content = value.content
+        if content is not None and content.is_floating_point():
+            shut = shut or bool((content < -1e3).any())
+    if shut:
+        call.note(
+            f"{call.name}: numbers near −∞ are added or filled in; what a softmax then leaves out "
+            "is not followed, and its axis counts as seen whole"
+        )
+
+
+def gated(call: Call) -> Terms:
+    """glu: one half of a dimension gates the other."""
+    inputs = call.value().shape
+    number = dimension(int(call.get("dim", -1)), len(inputs))
+    half = inputs[number] // 2
+    taps = Taps(half, 2 * half, lambda at: (at, at + half), endless="halves of an axis meet")
+    return simplified(along(call.value().terms, number, taps))
+
+
+def real_parts(call: Call) -> Terms:
+    """A complex number as two numbers in a new last dimension."""
+    return tuple(
+        Term(term.source, (*term.dims, (Leg(2),)), term.free) for term in call.value().terms
+    )
+
+
+def complex_parts(call: Call) -> Terms:
+    """Two numbers of the last dimension as a complex one."""
+    return without(call.value().terms, len(call.value().shape) - 1)
 
 
 def same(call: Call) -> Terms | tuple[Terms, ...]:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from penchant.geometry._call import Call, UnknownError, Value, dimension
-from penchant.geometry._dependence import Leg, Term, Terms, masked, simplified, single_leg
+from penchant.geometry._dependence import Leg, Term, Terms, along, masked, simplified, single_leg
 from penchant.geometry._elements import broadcast, pointwise, without
+from penchant.geometry._positions import Taps
 
 
 def whole(terms: Terms, numbers: Sequence[int], sizes: Sequence[int]) -> Terms:
@@ -175,6 +178,28 @@ def _spread(terms: Terms, shape: tuple[int, ...]) -> Terms:
     )
 
 
+def bilinear(call: Call) -> Terms:
+    """x₁ᵀWx₂ over the last dimensions."""
+    call.needs_constant("weight", "bias")
+    last = len(call.shape) - 1
+    return simplified(
+        term
+        for name in ("input1", "input2")
+        for term in whole(call.value(name).terms, [last], [call.shape[-1]])
+    )
+
+
+def cell(call: Call) -> Terms | tuple[Terms, ...]:
+    """One step of a recurrent layer: the new state sees the input and the old state."""
+    states = call.get("hx")
+    parts = [call.value("input"), *([states] if isinstance(states, Value) else states)]
+    last = len(call.shape) - 1
+    terms = simplified(
+        term for part in parts for term in whole(part.terms, [last], [call.shape[-1]])
+    )
+    return terms if call.count == 1 else (terms,) * call.count
+
+
 def einsum(call: Call) -> Terms:
     """A product of tensors written with one letter a dimension."""
     equation = str(call.get("equation")).replace(" ", "")
@@ -202,7 +227,8 @@ def attention(call: Call) -> Terms:
     """softmax(QKᵀ)V: every query sees all keys and values, if causal those up to it."""
     query, key, value = (call.value(name) for name in ("query", "key", "value"))
     mask = call.arguments.get("attn_mask")
-    if isinstance(mask, Value) and not call.get("is_causal", False):
+    allowed = _allowed(mask) if isinstance(mask, Value) else None
+    if isinstance(mask, Value) and allowed is None:
         call.note(
             "attention: its mask's numbers are not looked into; each query counts as seeing "
             "every key"
@@ -216,6 +242,9 @@ def attention(call: Call) -> Terms:
         terms = whole(operand.terms, numbers, [width] * len(numbers))
         if call.get("is_causal", False) and operand.shape[-2] == queries:
             found.extend(prefixes(terms, rank - 2))
+        elif allowed is not None:
+            reads = Taps(queries, key.shape[-2], allowed.__getitem__, endless="a mask picks keys")
+            found.extend(along(terms, rank - 2, reads))
         else:
             found.extend(whole(terms, [rank - 2], [queries]))
     if isinstance(mask, Value):
@@ -223,6 +252,18 @@ def attention(call: Call) -> Terms:
             whole(broadcast(mask.terms, (*call.shape[:-1], key.shape[-2])), [rank - 1], [width])
         )
     return simplified(found)
+
+
+def _allowed(mask: Value) -> list[list[int]] | None:
+    """Return the keys that each query may see, where the mask is known and one for all heads."""
+    content = mask.content
+    if content is None or content.dim() < 2:
+        return None
+    if content.numel() != content.shape[-2] * content.shape[-1]:
+        return None
+    plane = content.reshape(content.shape[-2:])
+    kept = plane if plane.dtype == torch.bool else plane > -torch.inf
+    return [row.nonzero().flatten().tolist() for row in kept]
 
 
 def recurrent(call: Call) -> tuple[Terms, ...]:

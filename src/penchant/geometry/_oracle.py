@@ -203,7 +203,9 @@ class Linearised:
         for hook in hooks:
             hook.remove()
         self.outputs = [
-            leaf for leaf in tree_flatten(answer)[0] if isinstance(leaf, Tensor) and leaf.requires_grad
+            leaf
+            for leaf in tree_flatten(answer)[0]
+            if isinstance(leaf, Tensor) and leaf.requires_grad
         ]
 
     def _hook(self, path: str) -> Callable[..., None]:

@@ -50,7 +50,8 @@ RULES: dict[str, Rule] = {
     "col2im": sliding.col2im,
     **_named(
         elements.same,
-        "clone contiguous detach alias to to_copy dropout feature_dropout alpha_dropout "
+        "clone contiguous detach alias to to_copy tril triu "
+        "dropout feature_dropout feature_alpha_dropout alpha_dropout "
         "native_dropout lift_fresh lift lift_fresh_copy positive type_as real imag conj "
         "resolve_conj resolve_neg conj_physical",
     ),
@@ -62,7 +63,8 @@ RULES: dict[str, Rule] = {
     ),
     **_named(
         elements.shaped,
-        "view reshape flatten unflatten squeeze unsqueeze unsafe_view view_as reshape_as",
+        "view reshape flatten unflatten squeeze unsqueeze unsafe_view view_as reshape_as ravel "
+        "atleast_1d atleast_2d atleast_3d",
     ),
     "permute": elements.permute,
     **_named(elements.transpose, "transpose t numpy_T mT swapaxes swapdims"),
@@ -80,24 +82,29 @@ RULES: dict[str, Rule] = {
     "roll": elements.roll,
     "flip": elements.flip,
     "index_select": elements.index_select,
-    "index": elements.index,
+    **_named(elements.index, "index unsafe_index"),
+    "glu": elements.gated,
+    **_named(elements.real_parts, "view_as_real"),
+    **_named(elements.complex_parts, "view_as_complex"),
     "embedding": elements.embedding,
     **_named(
         elements.pointwise,
         "prelu rrelu rrelu_with_noise where masked_fill addcmul addcdiv lerp "
         "celu selu relu6 hardswish hardsigmoid hardtanh mish silu softplus gelu elu leaky_relu "
-        "log_sigmoid threshold softshrink hardshrink tanhshrink square clamp clip rsub "
-        "multiply divide subtract true_divide floor_divide absolute negative nan_to_num "
-        "bernoulli logit expit result_type maximum minimum",
+        "log_sigmoid threshold softshrink hardshrink square clamp clip rsub "
+        "complex polar multiply divide subtract true_divide floor_divide absolute negative "
+        "nan_to_num "
+        "bernoulli logit result_type maximum minimum",
     ),
     **_named(
         mixing.reduction,
-        "sum mean amax amin max min var std var_mean std_mean prod norm linalg_vector_norm "
+        "sum mean amax amin max min var std var_mean std_mean prod norm linalg_norm "
+        "linalg_vector_norm "
         "logsumexp any all argmax argmin median nansum nanmean aminmax count_nonzero",
     ),
     **_named(
         mixing.softmax,
-        "softmax log_softmax softmin safe_softmax sort argsort topk fft_fft fft_ifft fft_rfft "
+        "softmax log_softmax safe_softmax sort argsort topk fft_fft fft_ifft fft_rfft "
         "fft_irfft fft_hfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn "
         "fft_rfftn fft_irfftn",
     ),
@@ -111,6 +118,8 @@ RULES: dict[str, Rule] = {
     ),
     "linear": mixing.linear,
     **_named(mixing.matmul, "matmul mm bmm addmm baddbmm mv"),
+    "bilinear": mixing.bilinear,
+    **_named(mixing.cell, "lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"),
     "einsum": mixing.einsum,
     **_named(mixing.attention, "scaled_dot_product_attention"),
     **_named(mixing.recurrent, "lstm gru rnn_tanh rnn_relu"),
