@@ -6,11 +6,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nn.scanning import close
+from nn.scanning import Scan, close, scans
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
-from penchant.nn import ScanningMLP, _blocks, dense_pass, evaluate_in_blocks
+from penchant.nn import (
+    ScanningMLP,
+    _blocks,
+    count_parameters,
+    dense_pass,
+    evaluate_in_blocks,
+)
 
 settings_ = settings(max_examples=40, deadline=None)
 
@@ -140,6 +146,32 @@ def test_a_layer_twice_and_a_sequential_within() -> None:
     close(network(draws(1, 1, 20)), by_windows(model, draws(1, 1, 20), (5,), 1, 0))
 
 
+@settings_
+@given(scans(1), st.booleans())
+def test_written_out_sharing_is_found_again(scan: Scan, biased: bool) -> None:
+    mlp = scan.mlp
+    if not biased:
+        for layer in mlp.layers:
+            layer.register_parameter("bias", None)
+    network = dense_pass(mlp.unshared(), window=mlp.window, padding=scan.padding)
+    close(network(scan.signal), mlp.scan(scan.signal, stride=1, padding=scan.padding))
+    # Where nothing reads some places of a layer they have no units, and the others are no grid.
+    if all(places == tuple(range(len(places))) for places in mlp.structure.axes[0].places):
+        assert count_parameters(network) == count_parameters(mlp)
+
+
+def test_sharing_that_is_not_exact_is_not_taken_for_it() -> None:
+    written = ScanningMLP(1, [(4, 2, 2), (3, 2, 2), (2, 2, 2)]).double().unshared()
+    shared = dense_pass(written, window=8)
+    assert [c.kernel_size for c in shared if isinstance(c, nn.Conv1d)] == [(2,)] * 3
+    with torch.no_grad():
+        written[1].weight[0, 0] += 1e-9
+    signal = draws(1, 1, 30)
+    found = dense_pass(written, window=8)
+    assert [c.kernel_size for c in found if isinstance(c, nn.Conv1d)] == [(8,), (1,), (1,)]
+    close(found(signal), by_windows(written, signal, (8,), 1, 0))
+
+
 def linear(*modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(10, 4), *modules)
 
@@ -191,6 +223,7 @@ def test_window_and_channels_that_do_not_fit_are_named() -> None:
         (lambda: dense_pass(model, window=3), "in_features=10, and window=.3,. leaves"),
         (lambda: dense_pass(model, window=5, channels=1), "takes 2 channels"),
         (lambda: dense_pass(model, window=0), r"window=0"),
+        (lambda: dense_pass(model, window=10.0), r"window=10.0"),
         (lambda: dense_pass(model, window=(1, 1, 1, 1)), "1, 2 or 3 numbers"),
         (lambda: dense_pass(model, window=10, stride=0), "stride=0"),
     ):

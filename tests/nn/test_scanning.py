@@ -275,6 +275,14 @@ BAD = {
         r"\(1, 2, 50\)\): needs \(batch, 1, length\)",
     ),
     "no batch": (lambda: ScanningMLP(1, NOTES).scan(torch.zeros(1, 50)), r"needs \(batch, 1"),
+    "type of windows": (
+        lambda: ScanningMLP(1, NOTES)(torch.zeros(1, 1, 8).double()),
+        "torch.float64.: the weights are torch.float32",
+    ),
+    "type of a signal": (
+        lambda: ScanningMLP(1, NOTES).scan(torch.zeros(1, 1, 9, dtype=torch.int64)),
+        "signal of torch.int64",
+    ),
     "no stride": (lambda: ScanningMLP(1, NOTES).to_conv(stride=0), r"to_conv\(stride=0"),
     "a short length": (lambda: ScanningMLP(1, NOTES).coverage(7), "one window takes 8"),
 }

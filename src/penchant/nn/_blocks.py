@@ -42,7 +42,10 @@ def evaluate_in_blocks(
         torch.Size([1, 2, 99937])
     """
     stages, padding = read_stages("evaluate_in_blocks", network)
-    require_signal("evaluate_in_blocks", stages, tuple(signal.shape), padding)
+    structure = structure_of(stages)
+    shape = tuple(signal.shape)
+    require_room("evaluate_in_blocks", structure.channels, structure.window, shape, padding)
+    require_type("evaluate_in_blocks", signal, stages[0].weight)
     with torch.no_grad():
         return evaluate_stages(stages, padded(signal, padding))
 
@@ -128,12 +131,12 @@ def _block(stages: Sequence[Stage], signal: Tensor, axis: int) -> int:
     return max(1, round(BLOCK_NUMBERS / values), math.ceil(LEAST_WINDOWS * window / stride))
 
 
-def require_signal(
-    call: str, stages: Sequence[Stage], shape: tuple[int, ...], padding: Sequence[int]
-) -> None:
-    """Raise unless a signal of this shape has the stack's channels and room for a window."""
-    structure = structure_of(stages)
-    require_room(call, structure.channels, structure.window, shape, padding)
+def require_type(call: str, signal: Tensor, weight: Tensor) -> None:
+    """Raise unless a signal has the type of the weights that it meets."""
+    if signal.dtype != weight.dtype:
+        raise PenchantError(
+            f"{call}(signal of {signal.dtype}): the weights are {weight.dtype}; convert one of them"
+        )
 
 
 def require_room(

@@ -1,9 +1,12 @@
 """A window classifier as a convolutional network, so that a scan is one dense pass."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from penchant.errors import PenchantError
 from penchant.nn._scan_structure import PerAxis, each_axis
+from penchant.nn._sharing import with_sharing
 from penchant.nn._stack_reader import read_stages
 from penchant.nn._stages import as_modules, scanned_at, structure_of
 
@@ -20,9 +23,10 @@ def dense_pass(
 
     The first Linear layer behind `nn.Flatten` becomes a convolution over the whole window, each
     later one a convolution of width 1; convolutions before `nn.Flatten` get the strides and
-    dilations with which no position is computed twice. A first layer that is dense over the window
-    computes nothing twice to begin with: what the dense pass saves there is memory and copying,
-    not arithmetic.
+    dilations with which no position is computed twice. Along one axis, Linear layers whose blocks
+    are zero or equal to the last bit, as `ScanningMLP.unshared` writes them out, become the narrow
+    convolutions that they are. A first layer that is dense over the window computes nothing twice
+    to begin with: what the dense pass saves there is memory and copying, not arithmetic.
 
     Args:
         model: an `nn.Sequential` of windows (batch, channels, *window): convolutions without
@@ -53,11 +57,13 @@ def dense_pass(
 
     Source: Sermanet et al., "OverFeat", 2014; Long et al., "Fully convolutional networks", 2015.
     """
-    dimensions = 1 if isinstance(window, int) else len(window)
+    dimensions = len(window) if isinstance(window, Sequence) else 1
     if dimensions not in (1, 2, 3):
         raise PenchantError(f"dense_pass(window={window!r}): needs 1, 2 or 3 numbers")
     span = each_axis("dense_pass(window", window, dimensions)
     stages, _ = read_stages("dense_pass", model, span)
+    if len(span) == 1 and stages[0].weight.shape[2:] == span:
+        stages = with_sharing(stages)
     structure = structure_of(stages)
     if channels is not None and channels != structure.channels:
         raise PenchantError(

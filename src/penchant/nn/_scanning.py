@@ -20,7 +20,7 @@ from torch.nn.utils import skip_init
 from penchant.errors import PenchantError
 from penchant.nn._activation import Activation
 from penchant.nn._activations import ActivationLike, activation
-from penchant.nn._blocks import evaluate_stages, padded, require_room
+from penchant.nn._blocks import BLOCK_NUMBERS, evaluate_stages, padded, require_room, require_type
 from penchant.nn._checks import count
 from penchant.nn._pointwise import plain
 from penchant.nn._scan_structure import (
@@ -166,6 +166,7 @@ class ScanningMLP(nn.Module):
                 f"ScanningMLP(windows of shape {tuple(windows.shape)}): needs (batch, "
                 f"{', '.join(map(str, wanted))}); `scan` takes longer signals"
             )
+        require_type("ScanningMLP", windows, self._weight(0))
         h = windows.movedim(1, -1)  # batch *places channels
         for index, (layer, phi) in enumerate(zip(self._linears(), self.activations, strict=True)):
             h = phi(F.linear(self._gathered(h, index), self._taps_first(index), layer.bias))
@@ -228,6 +229,7 @@ class ScanningMLP(nn.Module):
         """
         strides, paddings = self._scan("scan", stride, padding)
         self._require_signal("scan", tuple(signal.shape), paddings)
+        require_type("ScanningMLP.scan", signal, self._weight(0))
         costs = self.structure.multiply_adds(signal.shape[2:], strides, paddings)
         extended = padded(signal, paddings)
         if costs.windows < costs.converted:
@@ -240,9 +242,14 @@ class ScanningMLP(nn.Module):
             views = views.unfold(2 + axis, window, step)
         axes = len(self.window)
         views = views.movedim(1, 1 + axes)  # batch *places channels *window
-        places = views.shape[: 1 + axes]
-        answers: Tensor = self(views.flatten(0, axes))
-        return answers.reshape(*places, -1).movedim(-1, 1)
+        layers = range(len(self.layers))
+        largest = max(self.structure.places(i) * self.structure.features[i] for i in layers)
+        windows = views.shape[: 1 + axes].numel() // views.shape[1]
+        answers = [
+            self(piece.flatten(0, axes)).reshape(*piece.shape[: 1 + axes], -1)
+            for piece in torch.split(views, max(1, BLOCK_NUMBERS // (largest * windows)), dim=1)
+        ]
+        return torch.cat(answers, dim=1).movedim(-1, 1)
 
     def coverage(
         self,
