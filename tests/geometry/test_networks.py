@@ -35,7 +35,13 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize("name", TABLE)
+DEEP = ("ResNet-101 v1", "ResNet-152 v1", "DenseNet-121")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in DEEP else []) for name in TABLE],
+)
 def test_published_sizes_strides_and_starts(name: str) -> None:
     build, side, size, stride, start = TABLE[name]
     fields = receptive_field(build().eval(), (1, 3, side, side))
@@ -47,9 +53,9 @@ def test_published_sizes_strides_and_starts(name: str) -> None:
 
 
 def test_the_size_does_not_hang_on_the_input() -> None:
-    network = networks.resnet((3, 4, 6, 3)).eval()
-    for side in (33, 64, 150):
-        assert receptive_field(network, (1, 3, side, side)).size == (427, 427)
+    network = networks.resnet((2, 2, 2, 2), basic=True).eval()
+    for side in (33, 150):
+        assert receptive_field(network, (1, 3, side, side)).size == (435, 435)
 
 
 def test_densenet_by_hand() -> None:
@@ -75,7 +81,7 @@ def test_fields_layer_by_layer() -> None:
 
 
 def test_u_net_against_the_gradient() -> None:
-    agree(networks.UNet(2), (1, 1, 60, 60), looks=4)
+    agree(networks.UNet(2), (1, 1, 60, 60), looks=2)
     # At full depth the fields take 16 forms in turn, as one unpooled cell has 16 places.
     fields = receptive_field(networks.UNet(), (1, 1, 572, 572))
     assert fields.outputs[0].output_shape == (1, 2, 388, 388)
@@ -112,7 +118,7 @@ class Causal(nn.Module):
 
 
 def test_wavenet() -> None:
-    fields = receptive_field(Causal(10), (1, 2, 4000))
+    fields = receptive_field(Causal(10), (1, 2, 3100))
     assert fields.size == (1024,)
     assert fields.start == (-1023,)
     assert fields.field.axes[0].interval(3000) == (1977, 3000)

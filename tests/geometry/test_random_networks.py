@@ -1,12 +1,15 @@
 """Random networks of all operations: the traced field is what the gradient reaches."""
 
 import random
+import re
 
 import pytest
 import torch
 from geometry.judge import agree
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from penchant.geometry import receptive_field
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -61,32 +64,21 @@ def _padding(draw: random.Random, axes: int) -> nn.Module:
     return layer(pads, 0.0) if kind == "Constant" else layer(pads)
 
 
-def _layer(draw: random.Random, axes: int, depth: int = 0) -> nn.Module:
+EVERYWHERE = (
+    *("conv", "conv", "conv", "depthwise", "transposed", "maximum", "mean", "nearest", "smooth"),
+    *("pad", "cut", "norm", "activation", "windows", "branches", "branches"),
+)
+KINDS = (*EVERYWHERE, "adaptive", "aligned")
+
+
+def _layer(
+    draw: random.Random, axes: int, depth: int = 0, kinds: tuple[str, ...] = KINDS
+) -> nn.Module:
     def numbers(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw.randint(low, high) for _ in range(axes))
 
     at = axes - 1
-    kind = draw.choice(
-        [
-            "conv",
-            "conv",
-            "conv",
-            "depthwise",
-            "transposed",
-            "maximum",
-            "mean",
-            "adaptive",
-            "nearest",
-            "smooth",
-            "pad",
-            "cut",
-            "norm",
-            "activation",
-            "windows",
-            "branches",
-            "branches",
-        ]
-    )
+    kind = draw.choice(kinds)
     if kind == "conv":
         padding = draw.choice((0, 1, 2))
         return CONVS[at](2, 2, numbers(1, 3), numbers(1, 2), padding, numbers(1, 2))
@@ -102,8 +94,8 @@ def _layer(draw: random.Random, axes: int, depth: int = 0) -> nn.Module:
         return ADAPTIVE[at](numbers(2, 6))
     if kind == "nearest":
         return nn.Upsample(scale_factor=draw.choice((2, 1.5)))
-    if kind == "smooth":
-        return nn.Upsample(scale_factor=2, mode=SMOOTH[at], align_corners=draw.random() < 0.3)
+    if kind in ("smooth", "aligned"):
+        return nn.Upsample(scale_factor=2, mode=SMOOTH[at], align_corners=kind == "aligned")
     if kind == "pad":
         return _padding(draw, axes)
     if kind == "cut":
@@ -116,13 +108,14 @@ def _layer(draw: random.Random, axes: int, depth: int = 0) -> nn.Module:
         return Windows(draw.randint(1, 3), draw.randint(1, 2))
     if depth > 1:
         return nn.Identity()
-    # In place, one branch would overwrite what the other reads.
-    one, two = (_stack(draw, axes, draw.randint(0, 2), depth + 1) for _ in range(2))
+    one, two = (_stack(draw, axes, draw.randint(0, 2), depth + 1, kinds) for _ in range(2))
     return Branches(one, two, draw.choice(("added", "concatenated")))
 
 
-def _stack(draw: random.Random, axes: int, count: int, depth: int = 0) -> nn.Sequential:
-    return nn.Sequential(*(_layer(draw, axes, depth) for _ in range(count)))
+def _stack(
+    draw: random.Random, axes: int, count: int, depth: int = 0, kinds: tuple[str, ...] = KINDS
+) -> nn.Sequential:
+    return nn.Sequential(*(_layer(draw, axes, depth, kinds) for _ in range(count)))
 
 
 def _runs(model: nn.Module, shape: tuple[int, ...]) -> bool:
@@ -150,9 +143,34 @@ def _judge(seeds: range, looks: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_random_networks_see_what_the_gradient_reaches() -> None:
-    _judge(range(60), looks=6)
+    _judge(range(40), looks=6)
+
+
+def test_size_stride_and_start_hold_far_from_the_edges() -> None:
+    judged = 0
+    for seed in range(50):
+        draw = random.Random(f"endless {seed}")
+        model = _stack(draw, 1, draw.randint(1, 5), kinds=EVERYWHERE)
+        shape = (1, 2, draw.randint(240, 260))
+        if not _runs(model, shape):
+            continue
+        axis = receptive_field(model, shape).field.axes[0]
+        if axis.stride is None:
+            assert axis.size is None, axis.note
+            assert "misaligned" in axis.note
+            continue
+        found = re.search(r"every (\d+) outputs", axis.note)
+        period = int(found[1]) if found else 1
+        first = len(axis.rows) // 2 // period * period
+        rows = [axis.positions(first + phase) for phase in range(period)]
+        assert axis.size == max(row[-1] - row[0] + 1 for row in rows if row)
+        seen = next(row for row in rows if row)
+        moved = axis.start + axis.stride * first
+        assert seen == tuple(moved + offset for offset in axis.offsets)
+        judged += 1
+    assert judged > 25
 
 
 @pytest.mark.slow
 def test_many_random_networks_see_what_the_gradient_reaches() -> None:
-    _judge(range(60, 1000), looks=6)
+    _judge(range(40, 640), looks=6)

@@ -30,7 +30,11 @@ from penchant.geometry._positions import (
 )
 
 MOST_TERMS = 600
-"""Above this many terms their boxes are joined to one, and the result says so."""
+"""Above this many terms a dependence is not followed."""
+
+
+class InseparableError(Exception):
+    """A dependence that is no short union of products."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +210,11 @@ def _simplified_group(group: list[Term]) -> list[Term]:
             group = _joined_along(group, number)
             if len(group) == 1:
                 return group
-    if len(group) <= 64:
+    if len(group) <= 200:
         group = _outermost(group)
-    return group if len(group) <= MOST_TERMS else [hull(group)]
+    if len(group) > MOST_TERMS:
+        raise InseparableError("what an element sees is no short union of boxes")
+    return group
 
 
 def _joined_along(group: list[Term], number: int) -> list[Term]:
@@ -253,14 +259,6 @@ def _outermost(group: list[Term]) -> list[Term]:
         kept = [(old, other) for old, other in kept if not inside(other, factors)]
         kept.append((term, factors))
     return [term for term, _ in kept]
-
-
-def hull(group: Sequence[Term]) -> Term:
-    """Return the smallest box around terms of one skeleton."""
-    factors = group[0].factors()
-    for term in group[1:]:
-        factors = [_join(one, two) for one, two in zip(factors, term.factors(), strict=True)]
-    return group[0].with_factors(factors)
 
 
 @dataclass(frozen=True)
@@ -429,7 +427,7 @@ def _reshape(term: Term, shape: tuple[int, ...]) -> list[Term]:
             for taken, rest, extra in _take(remaining, size)
         ]
         if len(done) > MOST_TERMS**2:
-            raise InseparableError
+            raise InseparableError("a view takes axes apart in no regular way")
     return [partial for partial, _ in done]
 
 
@@ -457,11 +455,7 @@ def _take(legs: list[Leg], size: int) -> list[tuple[Dimension, list[Leg], dict[i
                 for both, extra in _pair(leg, legs[number + 1])
                 for got, rest, more in _take([both, *legs[number + 2 :]], left)
             ]
-    raise InseparableError
-
-
-class InseparableError(Exception):
-    """A dependence that is no short union of products."""
+    raise InseparableError("a view takes axes apart in no regular way")
 
 
 def _split(leg: Leg, outer: int) -> list[tuple[Leg, Leg]]:

@@ -62,6 +62,8 @@ class _Linearised(TorchFunctionMode):
                 return first + first.mean(-1 if dim is None else dim, keepdim=True)
             if "max_pool" in name:
                 return _mean_pool(name, func, args, kwargs)
+            if name in ("maximum", "minimum"):
+                return (args[0] + args[1]) / 2
             if name in MEANS and not isinstance(kwargs.get("other"), Tensor):
                 return _mean(func, name, args, kwargs)
         return func(*args, **kwargs)
@@ -297,7 +299,8 @@ def _fields(
     }
     found = []
     for name, leaf in held.inputs.items():
-        if not base[name].any():
+        looked = [base, *(masks for rows in along.values() for masks in rows.values())]
+        if not any(masks[name].any() for masks in looked):
             continue
         fields = tuple(
             _axis(

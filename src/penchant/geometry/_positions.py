@@ -19,6 +19,10 @@ Positions = tuple[int, int]
 NOTHING: Positions = (0, 0)
 
 
+LONGEST_PERIOD = 4096
+"""A pattern that takes longer to repeat is not followed on an endless signal."""
+
+
 def trimmed(first: int, bits: int) -> Positions:
     """Bring a set into its one form.
 
@@ -196,6 +200,8 @@ class Relation:
         reads = taps.endless or taps.reads
         period, (turn, advance) = len(self.ideal.sets), taps.period
         turns = period // gcd(period, advance)
+        if turns * turn > LONGEST_PERIOD:
+            return f"the pattern repeats after {turns * turn} outputs only"
         ideal = self.ideal
         sets = tuple(
             union(ideal.row(read) for read in reads(index)) for index in range(turns * turn)
@@ -248,5 +254,7 @@ def join_ideals(one: Periodic | str, two: Periodic | str) -> Periodic | str:
         low, high = sorted((one.rate, two.rate))
         return f"misaligned: paths of stride {low} and {high} meet"
     period = lcm(len(one.sets), len(two.sets))
+    if period > LONGEST_PERIOD:
+        return f"the pattern repeats after {period} outputs only"
     sets = tuple(union((one.row(index), two.row(index))) for index in range(period))
     return Periodic(sets, int(one.rate * period)).shortest()

@@ -19,6 +19,8 @@ from penchant.geometry._positions import (
     union,
 )
 
+WHOLE = "every output sees the whole axis"
+
 
 def fields_of(
     terms: Terms, shape: tuple[int, ...], inputs: dict[str, tuple[int, ...]]
@@ -113,7 +115,7 @@ def _axis_field(axis: int, length: int, terms: Terms) -> AxisField:
     if not bound:
         seen = union(free)
         whole = extent(seen) == length
-        note = "every output sees the whole axis" if whole else "every output sees the same"
+        note = WHOLE if whole else "every output sees the same"
         return AxisField(axis, length, extent(seen), None, seen[0], None, note, {0: seen}, seen)
     if len({place for place, _ in bound}) > 1:
         return AxisField(
@@ -129,7 +131,7 @@ def _axis_field(axis: int, length: int, terms: Terms) -> AxisField:
         rows = {index: union((row, everywhere)) for index, row in rows.items()}
         ideal = "a part of what every output sees is the same"
         if extent(everywhere) == length:
-            ideal = "every output sees the whole axis"
+            ideal = WHOLE
     return _follows(axis, length, number, rows, ideal)
 
 
@@ -149,6 +151,8 @@ def _follows(
 ) -> AxisField:
     largest = max(extent(row) for row in rows.values())
     if isinstance(ideal, str):
+        if all(extent(row) == length for row in rows.values()):
+            ideal = WHOLE
         first = next((row for row in rows.values() if row[1]), NOTHING)
         if ideal.startswith("misaligned"):
             return AxisField(axis, length, None, None, None, number, ideal, rows, NOTHING)

@@ -104,7 +104,7 @@ def trace(
     except UnknownError as error:
         raise UntraceableError(f"no rule for {error}") from error
     except InseparableError as error:
-        raise UntraceableError("a view that takes axes apart in no regular way") from error
+        raise UntraceableError(str(error)) from error
 
 
 @contextmanager
@@ -163,7 +163,7 @@ class _Interpreter:
         self.statistics = statistics
         self.inputs: dict[str, tuple[int, ...]] = {}
         self.steps: list[Step] = []
-        self.notes: dict[str, None] = {}
+        self.notes: dict[str, list[str]] = {}
         self.apart: dict[str, list[Fraction]] = {}
 
     def trace(self) -> Trace:
@@ -193,7 +193,7 @@ class _Interpreter:
             if isinstance(made, str) and isinstance(values.get(made), Value):
                 value = values[made]
                 outputs.append(Step(name, "", "output", value.shape, value.terms))
-        notes = (*self.notes, *self._centres())
+        notes = (*(_placed(*note) for note in self.notes.items()), *self._centres())
         return Trace(self.inputs, tuple(outputs), tuple(self.steps), notes)
 
     def _entry(self, node: torch.fx.Node, user: bool, content: torch.Tensor | None) -> Any:
@@ -273,13 +273,15 @@ class _Interpreter:
             self._noting(node, name),
             self._meeting(node, name),
         )
-        terms = rule(call)
+        try:
+            terms = rule(call)
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            raise UnknownError(f"this use of {name} ({type(error).__name__}: {error})") from error
         if isinstance(node.meta["val"], torch.Tensor):
-            assert not terms or isinstance(terms[0], Term)
-            value = Value(terms, shapes[0])  # type: ignore[arg-type]
+            value = _checked(name, terms, shapes[0])
             self._record(node, name, value)
             return value
-        parts = [Value(part, shape) for part, shape in zip(terms, shapes, strict=True)]  # type: ignore[arg-type]
+        parts = [_checked(name, part, shape) for part, shape in zip(terms, shapes, strict=True)]
         self._record(node, name, parts[0])
         return parts
 
@@ -310,7 +312,7 @@ class _Interpreter:
         path, _ = _module(node)
 
         def note(sentence: str) -> None:
-            self.notes[f"{path or name}: {sentence}"] = None
+            self.notes.setdefault(sentence, []).append(path or name)
 
         return note
 
@@ -322,7 +324,7 @@ class _Interpreter:
                 if one.strides:
                     strides = " and ".join(str(stride) for stride in one.strides)
                     sentence = f"misaligned: branches of stride {strides} meet along {one.where}"
-                    self.notes[f"{path or name}: {sentence}"] = None
+                    self.notes.setdefault(sentence, []).append(path or name)
                 else:
                     self.apart.setdefault(one.where, []).append(one.apart)
 
@@ -337,6 +339,20 @@ class _Interpreter:
     def _record(self, node: torch.fx.Node, name: str, value: Value) -> None:
         path, kind = _module(node)
         self.steps.append(Step(path, kind, name, value.shape, value.terms))
+
+
+def _placed(sentence: str, paths: list[str]) -> str:
+    """Say where a sentence holds, once for all places."""
+    places = list(dict.fromkeys(paths))
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"{places[0]}{more}: {sentence}"
+
+
+def _checked(name: str, terms: Any, shape: tuple[int, ...]) -> Value:
+    """Hold a rule's answer against the shape that torch computed."""
+    if any(term.shape() != shape for term in terms):
+        raise UnknownError(f"this use of {name} (its rule gives another shape)")
+    return Value(terms, shape)
 
 
 def _output_names(spec: Any, count: int) -> list[str]:
