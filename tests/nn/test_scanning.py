@@ -138,17 +138,21 @@ def test_the_notes_network() -> None:
     ]
 
 
-@given(st.integers(1, 7), st.integers(256, 400))
-@settings(max_examples=20, deadline=None)
-def test_at_stride_1_each_layer_computes_each_position_once(depth: int, length: int) -> None:
-    mlp = ScanningMLP(1, [(1, 2, 2)] * depth)
-    outputs = mlp.coverage(length, stride=1).outputs[0]
+@given(st.integers(1, 7), st.integers(0, 7), st.integers(512, 700))
+@settings(max_examples=40, deadline=None)
+def test_each_layer_computes_each_position_once_and_no_other(
+    depth: int, halvings: int, length: int
+) -> None:
+    mlp, stride = ScanningMLP(1, [(1, 2, 2)] * depth), 2 ** min(halvings, depth)
+    outputs = mlp.coverage(length, stride=stride).outputs[0]
     # Layer by layer downwards, the positions that the windows ask for, as a set.
-    wanted, products = set(range(outputs)), 0
+    wanted, products = {stride * output for output in range(outputs)}, 0
     for layer in reversed(range(depth)):
         products += 2 * len(wanted)
         wanted |= {position + 2**layer for position in wanted}
-    assert mlp.multiply_adds(length, stride=1).converted == products
+    # The convolutions may compute a few behind the last window's, which the signal's length allows.
+    beyond = 2 * sum(stride // 2**layer for layer in range(depth))
+    assert 0 <= mlp.multiply_adds(length, stride=stride).converted - products <= beyond
 
 
 def test_windows_far_apart_are_each_taken_alone() -> None:

@@ -63,8 +63,9 @@ def evaluate_stages(
     stages: Sequence[Stage], signal: Float[Tensor, "batch channels *length"]
 ) -> Float[Tensor, "batch outputs *places"]:
     """Convolve in blocks where no gradient is wanted, else at once."""
-    weights = [stage.weight.requires_grad for stage in stages]
-    if torch.is_grad_enabled() and (signal.requires_grad or any(weights)):
+    tensors = [p for stage in stages for p in (stage.weight, stage.bias, *stage.after.parameters())]
+    learning = any(tensor is not None and tensor.requires_grad for tensor in [signal, *tensors])
+    if torch.is_grad_enabled() and learning:
         return convolve(stages, signal)
     structure = structure_of(stages)
     lengths = signal.shape[2:]

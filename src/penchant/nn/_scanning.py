@@ -115,7 +115,9 @@ class ScanningMLP(nn.Module):
         for index in range(len(read)):
             for axis, arithmetic in enumerate(self.structure.axes):
                 groups = torch.tensor(arithmetic.groups(index)).flatten()
-                self.register_buffer(f"_groups_{index}_{axis}", groups, persistent=False)
+                in_turn = torch.equal(groups, torch.arange(len(arithmetic.places[index])))
+                name = f"_groups_{index}_{axis}"
+                self.register_buffer(name, None if in_turn else groups, persistent=False)
 
     def _fill(self, given: ActivationLike, seed: int) -> None:
         member = _real(given)
@@ -176,12 +178,11 @@ class ScanningMLP(nn.Module):
         # batch *below channels → batch *places (taps·channels)
         axes, channels = h.dim() - 2, h.shape[-1]
         shape = [len(h)]
-        for axis in range(axes):
-            groups = cast(Tensor, getattr(self, f"_groups_{index}_{axis}"))
-            width = self.structure.layers[index].width[axis]
-            if not _in_turn(self.structure.axes[axis].groups(index), h.shape[1 + axis]):
+        for axis, width in enumerate(self.structure.layers[index].width):
+            groups = cast(Tensor | None, getattr(self, f"_groups_{index}_{axis}"))
+            if groups is not None:
                 h = h.index_select(1 + axis, groups)
-            shape += [len(groups) // width, width]
+            shape += [h.shape[1 + axis] // width, width]
         h = h.reshape(*shape, channels)
         places = [1 + 2 * axis for axis in range(axes)]
         taps = [2 + 2 * axis for axis in range(axes)]
@@ -209,9 +210,10 @@ class ScanningMLP(nn.Module):
     ) -> Float[Tensor, "batch outputs *places"]:
         """Answer for every window of a signal; differentiable.
 
-        No position is computed twice: layers above a stride are evaluated with holes (à trous).
-        Only where the windows hardly overlap, so that they cost fewer multiply-adds by themselves,
-        is each taken alone. Without gradients, long signals go in overlapping blocks.
+        No position is computed twice: layers above a stride are evaluated with holes (à trous), on
+        the coarsest grid that holds all that the windows ask for. Where the windows hardly
+        overlap, so that they cost fewer multiply-adds by themselves, each is taken alone. Without
+        gradients, long signals go in overlapping blocks.
 
         Args:
             signal: at least as long as the window, with the padding.
@@ -414,11 +416,6 @@ class ScanningMLP(nn.Module):
 
 def _taps(layer: ScanLayer) -> int:
     return math.prod(layer.width)
-
-
-def _in_turn(groups: list[list[int]], below: int) -> bool:
-    """Say whether the groups are the places below in their order, each once."""
-    return [index for group in groups for index in group] == list(range(below))
 
 
 def _real(given: ActivationLike) -> Activation:
