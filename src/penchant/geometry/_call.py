@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from penchant.geometry._dependence import Meeting, Terms
+from penchant.geometry._dependence import Terms
+from penchant.geometry._meetings import Meeting
 
 
 @dataclass(frozen=True)

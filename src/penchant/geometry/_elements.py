@@ -4,15 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penchant.geometry._call import Call, UnknownError, Value, dimension
-from penchant.geometry._dependence import (
-    Leg,
-    Term,
-    Terms,
-    along,
-    meetings,
-    reshaped,
-    simplified,
-)
+from penchant.geometry._dependence import Leg, Term, Terms, simplified
+from penchant.geometry._legs import along, reshaped
+from penchant.geometry._meetings import meetings
 from penchant.geometry._positions import Taps
 
 

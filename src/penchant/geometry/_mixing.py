@@ -6,8 +6,9 @@ from dataclasses import replace
 import torch
 
 from penchant.geometry._call import Call, UnknownError, Value, dimension
-from penchant.geometry._dependence import Leg, Term, Terms, along, masked, simplified, single_leg
+from penchant.geometry._dependence import Leg, Term, Terms, masked, simplified
 from penchant.geometry._elements import broadcast, pointwise, without
+from penchant.geometry._legs import along, single_leg
 from penchant.geometry._positions import Taps
 
 

@@ -7,8 +7,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from penchant.geometry._dependence import Leg, Term, Terms, single_leg
+from penchant.geometry._dependence import Leg, Term, Terms
 from penchant.geometry._fields import AxisField, ReceptiveField
+from penchant.geometry._legs import single_leg
 from penchant.geometry._positions import (
     NOTHING,
     Periodic,

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
+from penchant.geometry._export import UntraceableError
 from penchant.geometry._fields import LayerField, ModelFields
 from penchant.geometry._reading import fields_of
-from penchant.geometry._trace import Step, Trace, UntraceableError, trace
+from penchant.geometry._trace import Step, Trace, trace
 
 Input = Tensor | Sequence[Any] | Mapping[str, Any]
 

@@ -6,8 +6,9 @@ from math import floor
 
 import torch
 
-from penchant.geometry._call import Call, UnknownError, numbers
-from penchant.geometry._dependence import Leg, Term, Terms, along, masked, simplified
+from penchant.geometry._call import Call, UnknownError, dimension, numbers
+from penchant.geometry._dependence import Leg, Term, Terms, masked, simplified
+from penchant.geometry._legs import along, reshaped
 from penchant.geometry._positions import Taps
 
 
@@ -257,8 +258,6 @@ def _nearest_taps(
 
 def pixel_shuffle(call: Call) -> Terms:
     """Channels become places: (C·r², H, W) to (C, H·r, W·r)."""
-    from penchant.geometry._dependence import reshaped
-
     *lead, deep, high, wide = call.value().shape
     factor = int(call.get("upscale_factor"))
     made = deep // factor**2
@@ -273,8 +272,6 @@ def pixel_shuffle(call: Call) -> Terms:
 
 def pixel_unshuffle(call: Call) -> Terms:
     """Places become channels: (C, H·r, W·r) to (C·r², H, W)."""
-    from penchant.geometry._dependence import reshaped
-
     *lead, deep, high, wide = call.value().shape
     factor = int(call.get("downscale_factor"))
     shape = (*lead, deep, high // factor, factor, wide // factor, factor)
@@ -289,8 +286,6 @@ def pixel_unshuffle(call: Call) -> Terms:
 
 def unfold(call: Call) -> Terms:
     """Tensor.unfold: windows along one dimension, their samples in a new last one."""
-    from penchant.geometry._call import dimension
-
     inputs = call.value().shape
     number = dimension(int(call.get("dimension")), len(inputs))
     size, step = int(call.get("size")), int(call.get("step"))
@@ -353,8 +348,6 @@ def im2col(call: Call) -> Terms:
 
 def col2im(call: Call) -> Terms:
     """F.fold: (B, C·kernel, places) to (B, C, H, W), overlaps added."""
-    from penchant.geometry._dependence import reshaped
-
     batch, deep, _ = call.value().shape
     kernel, gaps = numbers(call.get("kernel_size"), 2), numbers(call.get("dilation", 1), 2)
     pads, steps = numbers(call.get("padding", 0), 2), numbers(call.get("stride", 1), 2)

@@ -1,18 +1,11 @@
 """From a network to what every tensor in it depends on, by torch.export's graph.
 
 Decisions:
-- The exported graph keeps conv2d, max_pool2d, batch_norm, ... whole, so the rules are few; it is
-  made on fake tensors, so nothing is computed.
-- In-place operations on whole tensors are followed here. Where a view is written to, the graph is
-  rewritten without mutation first, which takes as long again.
+- In-place operations on whole tensors are followed here; the export has none that write to views.
 """
 
-import io
-import logging
 import operator
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,7 +14,9 @@ import torch
 from torch import nn
 
 from penchant.geometry._call import Call, UnknownError, Value
-from penchant.geometry._dependence import InseparableError, Leg, Meeting, Term, Terms
+from penchant.geometry._dependence import InseparableError, Leg, Term, Terms
+from penchant.geometry._export import UntraceableError, exported
+from penchant.geometry._meetings import Meeting
 from penchant.geometry._positions import Relation
 from penchant.geometry._rules import rule_of
 
@@ -65,10 +60,6 @@ class Trace:
     notes: tuple[str, ...]
 
 
-class UntraceableError(Exception):
-    """The network cannot be traced, or has an operation without a rule."""
-
-
 def trace(
     model: nn.Module,
     args: tuple[Any, ...],
@@ -91,64 +82,13 @@ def trace(
     Raises:
         UntraceableError: with the reason.
     """
-    with _quiet():
-        try:
-            program = torch.export.export(model, args, kwargs, strict=False)
-            if _writes_to_views(program.graph_module):
-                program = program.run_decompositions({})
-        except Exception as error:  # whatever a user's code raises under export
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-            raise UntraceableError(f"{type(error).__name__}: {reason}"[:200]) from error
+    program = exported(model, args, kwargs)
     try:
         return _Interpreter(program, axes, statistics).trace()
     except UnknownError as error:
         raise UntraceableError(f"no rule for {error}") from error
     except InseparableError as error:
         raise UntraceableError(str(error)) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("torch")
-    level = logger.level
-    loggers = [logging.getLogger(name) for name in ("torch.fx", "torch.export", "torch._dynamo")]
-    levels = [one.level for one in loggers]
-    # Where a graph cannot be made, torch prints as much of it as there is.
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        for one in (logger, *loggers):
-            one.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for one, before in zip((logger, *loggers), (level, *levels), strict=True):
-                one.setLevel(before)
-
-
-def _is_view(node: Any) -> bool:
-    target = getattr(node, "target", None)
-    if target is operator.getitem:
-        return _is_view(node.args[0])
-    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
-        return False
-    return any(result.alias_info is not None for result in target._schema.returns)
-
-
-def _writes_to_views(module: torch.fx.GraphModule) -> bool:
-    for node in module.graph.nodes:
-        target = node.target
-        if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
-            continue
-        written = node.args[0] if node.args else None
-        if not isinstance(written, torch.fx.Node) or not target._schema.arguments[0].is_write:
-            continue
-        if _is_view(written) or any(_is_view(user) for user in written.users):
-            return True
-    return any(
-        _writes_to_views(child)
-        for child in module.children()
-        if isinstance(child, torch.fx.GraphModule)
-    )
 
 
 class _Interpreter:
