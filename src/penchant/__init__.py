@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penchant import nn as nn
     from penchant.errors import PenchantError as PenchantError
     from penchant.explain import explain as explain
+    from penchant.inspection import Inspection as Inspection
+    from penchant.inspection import inspect as inspect
     from penchant.report import report as report
     from penchant.study import Design as Design
     from penchant.study import Fitted as Fitted
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "PenchantError": "penchant.errors",
     "explain": "penchant.explain",
+    "Inspection": "penchant.inspection",
+    "inspect": "penchant.inspection",
     "report": "penchant.report",
     "Design": "penchant.study",
     "Fitted": "penchant.study",
@@ -48,7 +52,17 @@ _HOMES = {
     "load_picture": "penchant.tasks",
     "calibrate": "penchant.training",
 }
-_ROOMS = ("divergences", "geometry", "nn", "probes", "report", "study", "tasks", "training")
+_ROOMS = (
+    "divergences",
+    "geometry",
+    "inspection",
+    "nn",
+    "probes",
+    "report",
+    "study",
+    "tasks",
+    "training",
+)
 
 __all__ = [*_HOMES, "divergences", "geometry", "nn", "__version__"]
 
