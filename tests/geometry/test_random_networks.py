@@ -143,12 +143,12 @@ def _judge(seeds: range, looks: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_random_networks_see_what_the_gradient_reaches() -> None:
-    _judge(range(40), looks=6)
+    _judge(range(30), looks=6)
 
 
 def test_size_stride_and_start_hold_far_from_the_edges() -> None:
     judged = 0
-    for seed in range(50):
+    for seed in range(35):
         draw = random.Random(f"endless {seed}")
         model = _stack(draw, 1, draw.randint(1, 5), kinds=EVERYWHERE)
         shape = (1, 2, draw.randint(240, 260))
@@ -168,7 +168,7 @@ def test_size_stride_and_start_hold_far_from_the_edges() -> None:
         moved = axis.start + axis.stride * first
         assert seen == tuple(moved + offset for offset in axis.offsets)
         judged += 1
-    assert judged > 25
+    assert judged > 15
 
 
 @pytest.mark.slow

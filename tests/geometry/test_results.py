@@ -160,12 +160,16 @@ def test_tied_layers_and_modules_that_run_again() -> None:
     assert paths == ["layers.c", "layers.c@1"]
 
 
-def test_lazy_modules_must_have_run() -> None:
-    lazy = nn.LazyConv2d(2, 3)
-    with pytest.raises(PenchantError, match="weight has no shape yet"):
-        receptive_field(lazy, PLANE)
-    lazy(torch.zeros(PLANE))
-    assert receptive_field(lazy, PLANE).size == (3, 3)
+def test_lazy_modules_stay_lazy() -> None:
+    from torch.nn.parameter import is_lazy
+
+    model = nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.LazyConv2d(2, 3))
+    state = torch.random.get_rng_state()
+    assert receptive_field(model, PLANE).size == (5, 5)
+    assert is_lazy(model[0].weight)
+    assert torch.equal(state, torch.random.get_rng_state())
+    with pytest.raises(PenchantError, match=r"does not run"):
+        receptive_field(model, (1, 2, 3, 3))
 
 
 def test_integers_in_and_no_gradient_needed() -> None:

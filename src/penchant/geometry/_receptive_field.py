@@ -37,7 +37,7 @@ def receptive_field(
     published tables, and a note says where.
 
     Args:
-        model: any module; it is not changed. Lazy modules must have run once.
+        model: any module; it is not changed. Of a lazy one a copy is run first.
         input: what the model takes: a tensor; a shape, as whole numbers; a sequence of these
             for several arguments; a mapping for named arguments or, where the model's forward
             has no such names, for one dictionary. The batch comes first.
@@ -52,7 +52,7 @@ def receptive_field(
         positions, `method` is ``"measured"`` and a note says why.
 
     Raises:
-        PenchantError: an input that the model does not take, or a lazy module that has not run.
+        PenchantError: an input that the model does not take.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 8, 7, stride=2, padding=3), nn.MaxPool2d(3, 2, 1))
@@ -66,6 +66,7 @@ def receptive_field(
     2019.
     """
     args, kwargs = arguments_of(model, input)
+    model = settled(model, args, kwargs)
 
     def followed(shape: tuple[int, ...]) -> tuple[int, ...]:
         return followed_axes(shape, axes)
@@ -125,6 +126,42 @@ def _layer(step: Step, found: Trace) -> LayerField:
     return LayerField(step.path, step.kind, step.operation, step.shape, fields)
 
 
+def settled(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module:
+    """Return the model, or for a lazy one a copy whose parameters have got their shapes.
+
+    Args:
+        model: the network; it is not changed.
+        args: its positional arguments.
+        kwargs: its named arguments.
+
+    Returns:
+        A model without lazy parameters.
+
+    Raises:
+        PenchantError: the lazy model does not run.
+    """
+    import copy
+
+    from torch.nn.parameter import UninitializedBuffer, is_lazy
+
+    if not any(is_lazy(held) for held in (*model.parameters(), *model.buffers())):
+        return model
+    # torch copies a lazy parameter, but not a lazy buffer.
+    fresh = {
+        id(held): UninitializedBuffer(device=held.device, dtype=held.dtype)  # type: ignore[call-arg]
+        for held in model.buffers()
+        if is_lazy(held)
+    }
+    twin = copy.deepcopy(model, fresh)
+    # Its first run draws weights, which are nobody's: the global stream is put back.
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            twin(*args, **kwargs)
+        except Exception as error:  # whatever a user's code raises
+            raise PenchantError(f"receptive_field: the model does not run: {error}") from error
+    return twin
+
+
 def arguments_of(model: nn.Module, input: Input) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Turn what a user gives as input into a call's arguments.
 
@@ -136,20 +173,12 @@ def arguments_of(model: nn.Module, input: Input) -> tuple[tuple[Any, ...], dict[
         Positional and named arguments.
 
     Raises:
-        PenchantError: neither tensors nor shapes, or a lazy module that has not run.
+        PenchantError: neither tensors nor shapes.
     """
     from inspect import signature
 
-    from torch.nn.parameter import is_lazy
-
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if is_lazy(tensor):
-            raise PenchantError(
-                f"receptive_field(model): {name} has no shape yet; run the model once on an input"
-            )
-    place = next(iter(model.parameters()), torch.empty(0))
-    if not place.is_floating_point():
-        place = torch.empty(0)
+    floating = (one for one in model.parameters() if one.is_floating_point())
+    place = next(floating, torch.empty(0))
 
     def made(entry: Any) -> Any:
         if isinstance(entry, Tensor):
