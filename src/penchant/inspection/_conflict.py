@@ -8,10 +8,8 @@ from torch import Tensor
 
 from penchant.inspection._words import Shape, times
 
-_POINTWISE = frozenset(
-    ("add", "sub", "mul", "div", "truediv", "where", "iadd", "isub", "imul", "itruediv")
-    + ("radd", "rsub", "rmul", "rdiv", "rtruediv")
-)
+_POINTWISE = ("add", "sub", "mul", "div", "truediv", "where")
+"""Functions that want sizes to be equal or 1; with an i or r before them where Python adds it."""
 
 
 def conflict(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
@@ -37,7 +35,7 @@ def conflict(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
     shapes = [tuple(one.shape) for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
     if len(shapes) < 2:
         return ""
-    if name in _POINTWISE:
+    if any(name in (one, f"i{one}", f"r{one}") for one in _POINTWISE):
         return _broadcast(name, shapes)
     if name in ("matmul", "bmm", "mm"):
         return _product(name, shapes[0], shapes[1])

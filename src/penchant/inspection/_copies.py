@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from torch.nn.parameter import is_lazy
 
 from penchant.errors import PenchantError
 
@@ -29,7 +29,8 @@ def with_shared_parameters(model: nn.Module) -> nn.Module:
 
 def in_full(model: nn.Module) -> nn.Module:
     """Copy a network with all its numbers."""
-    return _copied(model, {})
+    lazy = (one for one in (*model.parameters(), *model.buffers()) if is_lazy(one))
+    return _copied(model, {id(one): _lazy_like(one, one.device) for one in lazy})
 
 
 def is_any_lazy(model: nn.Module) -> bool:
@@ -45,14 +46,18 @@ def _tensors(model: nn.Module) -> Iterator[Tensor]:
 
 
 def _shape_of(tensor: Tensor) -> Tensor:
-    if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-        kind: Any = type(tensor)
-        made: Tensor = kind(tensor.requires_grad, device="meta", dtype=tensor.dtype)
-        return made
+    if is_lazy(tensor):
+        return _lazy_like(tensor, torch.device("meta"))
     held = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(held, requires_grad=tensor.requires_grad)
     return held
+
+
+def _lazy_like(tensor: Tensor, device: torch.device) -> Tensor:
+    kind: Any = type(tensor)
+    made: Tensor = kind(tensor.requires_grad, device=device, dtype=tensor.dtype)
+    return made
 
 
 def _copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:

@@ -189,17 +189,17 @@ def _told(error: Exception, recorder: Recorder | None, arguments: Arguments) -> 
         said = _line(error)
         if trouble and trouble.function:
             said += f" ({trouble.function})"
-    hint = ""
+    told = f"{owner} fails{place}: {said}"
     if arguments.dictionary:
         names = ", ".join(arguments.names)
-        hint = f"; forward has no arguments of these names and so got one dictionary of {names}"
-    return PenchantError(f"{owner} fails{place}: {said}{hint}")
+        told = f"forward has no argument {names}, and with one dictionary of {names} {told}"
+    return PenchantError(told)
 
 
 def _line(error: BaseException) -> str:
     message = " ".join(str(error).split())
     told = f"{type(error).__name__}: {message}".rstrip(": ")
-    return told if len(told) <= 300 else f"{told[:297]}..."
+    return told if len(told) <= 200 else f"{told[:199]}…"
 
 
 def _place(error: BaseException) -> str:

@@ -122,9 +122,10 @@ def _torch_name(module: nn.Module) -> str:
 def _wrong_rank(name: str, shape: Shape, axes: int) -> str:
     if len(shape) in (axes + 1, axes + 2):
         return ""
+    more = ", the first of which may be a batch too many" if len(shape) == axes + 3 else ""
     return (
-        f"{name} but gets {times(shape)}: it needs {axes + 2} axes, batch, channels and "
-        f"{axes} of positions, and there {'is' if len(shape) == 1 else 'are'} {len(shape)}"
+        f"{name} but gets {times(shape)}, {counted(len(shape), 'axis')}"
+        f"{more}: it needs {axes + 2}, batch, channels and {axes} of positions"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
@@ -23,7 +24,10 @@ from penchant.errors import PenchantError
 from penchant.inspection._conflict import conflict
 from penchant.inspection._formula import flattening, formula
 from penchant.inspection._misfit import misfit
-from penchant.inspection._words import Shape, times
+from penchant.inspection._words import Shape, counted, times
+
+_NAMES = ("input", "query", "key", "value")
+"""What torch's layers call the tensors that go in."""
 
 
 @dataclass(eq=False)
@@ -130,9 +134,15 @@ class Recorder(TorchFunctionMode):
         (self._stack[-1].inside if self._stack else self.events).append(event)
         self._stack.append(event)
         with torch._C.DisableTorchFunction():
-            said = misfit(module, (*args, *kwargs.values()), self.origin)
+            named = [kwargs[name] for name in _NAMES if name in kwargs]
+            said = misfit(module, (*args, *named), self.origin)
         if said:
-            raise PenchantError(f"{path or 'the model'} is {said}")
+            raise PenchantError(f"{path or 'the model'} is {said}{self._hint()}")
+        if isinstance(module, _ConvNd) and inputs and len(inputs[0]) == len(module.kernel_size) + 1:
+            self.notes[
+                f"{path or kind} takes {times(inputs[0])} for one sample without a batch, of "
+                f"{counted(inputs[0][0], 'channel')}"
+            ] = None
 
     def leave(self, module: nn.Module, output: Any) -> None:
         """Note that a module has returned."""
@@ -147,6 +157,9 @@ class Recorder(TorchFunctionMode):
     def origin(self, shape: Shape) -> str:
         """Say how a flattened shape came about."""
         return self._flattened.get(shape, "")
+
+    def _hint(self) -> str:
+        return "".join(f"; note: {note}" for note in self.notes)
 
     def _remember(self, event: Event, where: str) -> None:
         line = flattening(event.inputs[0], event.outputs[0])
@@ -278,7 +291,8 @@ def _more_flops() -> dict[Any, Callable[..., int]]:
             for place in places:
                 sizes.insert(place, 1)
             full.append(sizes)
-        return 2 * prod(max(sizes) for sizes in zip(*full, strict=True))
+        total: int = 2 * prod(max(sizes) for sizes in zip(*full, strict=True))
+        return total
 
     return {
         aten.mv: vector,

@@ -99,7 +99,8 @@ class Inspection:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, numbers and words, as ``penchant inspect --json`` prints them."""
         found: dict[str, Any] = _plain(asdict(self))
-        return found
+        inputs = {name: {"shape": s, "dtype": d} for name, (s, d) in found["inputs"].items()}
+        return {**found, "inputs": inputs}
 
     def to_pandas(self) -> "DataFrame":
         """Return one row a layer."""

@@ -123,22 +123,28 @@ class Fields:
         """Return how far a call's output sees."""
         key = (id(event.module), event.call)
         if event.function:
-            same = [layer for _, layer in self._steps.get(key, []) if layer.operation == event.kind]
+            steps = self._steps.get(key, [])
+            same = [layer for _, layer in steps if _called(layer.operation) == event.kind]
             number = self._taken.get((*key, event.kind), 0)
             self._taken[*key, event.kind] = number + 1
             if number < len(same) and (same[number].output_shape,) == event.outputs[:1]:
                 return summary(same[number].field)
             return None
-        steps = list(self._inside(event))
-        if not steps:
+        inside = list(self._inside(event))
+        if not inside:
             return None
-        return summary(max(steps, key=lambda step: step[0])[1].field)
+        return summary(max(inside, key=lambda step: step[0])[1].field)
 
     def _inside(self, event: Event) -> Iterator[tuple[int, LayerField]]:
         yield from self._steps.get((id(event.module), event.call), [])
         for other in event.inside:
             if not other.function:
                 yield from self._inside(other)
+
+
+def _called(operation: str) -> str:
+    """Return the Python name of an operation of ATen, where it has another."""
+    return "interpolate" if operation.startswith("upsample") else operation
 
 
 def summary(field: ReceptiveField | None) -> Field | None:

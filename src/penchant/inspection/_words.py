@@ -22,4 +22,5 @@ def counted(number: int, word: str) -> str:
         >>> counted(1, "channel"), counted(3, "channel")
         ('1 channel', '3 channels')
     """
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    several = "axes" if word == "axis" else f"{word}s"
+    return f"{number} {word if number == 1 else several}"
