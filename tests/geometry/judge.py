@@ -52,4 +52,21 @@ def agree(
                     field.seen(position).nonzero().tolist(),
                     seen.nonzero().tolist(),
                 )
+    projections_agree(fields)
     return fields
+
+
+def projections_agree(fields: ModelFields) -> None:
+    """Assert that each axis's positions are what all elements at that index see together."""
+    for output in fields.outputs:
+        for field in output.fields:
+            for number, axis in enumerate(field.axes):
+                if axis.follows is None or len(axis.rows) != output.output_shape[axis.follows]:
+                    continue
+                for index in {0, len(axis.rows) // 2, len(axis.rows) - 1}:
+                    position: list[int | None] = [None] * len(output.output_shape)
+                    position[axis.follows] = index
+                    mask = field.seen(tuple(position))
+                    rest = [other for other in range(mask.dim()) if other != number]
+                    seen = (mask.any(dim=rest) if rest else mask).nonzero().flatten().tolist()
+                    assert list(axis.positions(index)) == seen, (axis, index)

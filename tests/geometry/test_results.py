@@ -46,6 +46,32 @@ def test_upsampling_has_a_fractional_stride() -> None:
     assert "every 2 outputs" in field.notes[0]
 
 
+class Steps(nn.Module):
+    """A recurrent cell, step by step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(3, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state, states = torch.zeros(x.shape[0], 4), []
+        for step in range(x.shape[1]):
+            state = self.cell(x[:, step], state)
+            states.append(state)
+        return torch.stack(states, 1)
+
+
+def test_steps_that_are_stacked_keep_what_each_saw() -> None:
+    axis = receptive_field(Steps(), (1, 6, 3), axes=(1,)).field.axes[0]
+    assert axis.follows == 1
+    assert [axis.positions(step) for step in (0, 2)] == [(0,), (0, 1, 2)]
+    # A token that sees all beside tokens that see their own place.
+    tokens = Does(lambda _, x: torch.cat([x.mean(1, keepdim=True), x], 1))
+    axis = receptive_field(tokens, (1, 4, 3), axes=(1,)).field.axes[0]
+    assert [axis.positions(index) for index in (0, 1, 4)] == [(0, 1, 2, 3), (0,), (3,)]
+    assert axis.stride is None
+
+
 def test_misaligned_branches_have_no_size() -> None:
     model = Does(
         lambda m, x: m["a"](x)[..., :6, :6] + m["b"](x), a=nn.Conv2d(2, 2, 1), b=nn.MaxPool2d(2)

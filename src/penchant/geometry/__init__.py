@@ -16,11 +16,13 @@ from penchant.geometry._output_shape import output_shape as output_shape
 from penchant.geometry._output_shape import same_padding as same_padding
 from penchant.geometry._output_shape import window_of as window_of
 from penchant.geometry._receptive_field import receptive_field as receptive_field
+from penchant.geometry._window import AxisWindow as AxisWindow
 from penchant.geometry._window import Window as Window
 from penchant.geometry._window import window as window
 
 __all__ = [
     "AxisField",
+    "AxisWindow",
     "EffectiveField",
     "LayerField",
     "ModelFields",

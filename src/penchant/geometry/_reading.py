@@ -16,6 +16,7 @@ from penchant.geometry._positions import (
     Positions,
     Relation,
     extent,
+    join_ideals,
     members,
     union,
 )
@@ -105,38 +106,34 @@ def _seen(leg: Leg, index: int | None) -> Positions:
 
 
 def _axis_field(axis: int, length: int, terms: Terms) -> AxisField:
-    free = [dict(term.free)[axis] for term in terms if axis in dict(term.free)]
     bound = [found for term in terms for found in _bound(term, axis)]
-    if len({place for place, _ in bound}) > 1 and len({number for (number, _, _), _ in bound}) == 1:
-        # One dimension taken apart in two ways: it is read as it stands.
-        number = bound[0][0][0]
-        terms = tuple(one for term in terms for one in single_leg(term, number))
-        free = [dict(term.free)[axis] for term in terms if axis in dict(term.free)]
-        bound = [found for term in terms for found in _bound(term, axis)]
-    if not bound:
-        seen = union(free)
-        whole = extent(seen) == length
-        note = WHOLE if whole else "every output sees the same"
+    everywhere = all(_bound(term, axis) for term in terms)
+    if everywhere and len({place for place, _ in bound}) == 1:
+        (number, _, _), relation = bound[0]
+        for _, other in bound[1:]:
+            relation = relation.joined(other)
+        return _follows(axis, length, number, dict(enumerate(relation.rows)), relation.ideal)
+    moving = {number for (number, _, _), _ in bound}
+    varying = {
+        number: dict(enumerate(found))
+        for number in range(len(terms[0].dims))
+        if _may_vary(terms, number) and len(set(found := _rows_along(terms, axis, number))) > 1
+    }
+    if not varying:
+        seen = union(_set_of(term, axis) for term in terms)
+        note = WHOLE if extent(seen) == length else "every output sees the same"
         return AxisField(axis, length, extent(seen), None, seen[0], None, note, {0: seen}, seen)
-    if len({place for place, _ in bound}) > 1:
-        return AxisField(
-            axis, length, None, None, None, None, "outputs see it along two dimensions"
-        )
-    (number, _, _), relation = bound[0]
-    for _, other in bound[1:]:
-        relation = relation.joined(other)
-    ideal = relation.ideal
-    rows = dict(enumerate(relation.rows))
-    if free:
-        everywhere = union(free)
-        rows = {index: union((row, everywhere)) for index, row in rows.items()}
-        ideal = "a part of what every output sees is the same"
-        if extent(everywhere) == length:
-            ideal = WHOLE
-    return _follows(axis, length, number, rows, ideal)
+    # Where channels differ and places do too, the field is that of all channels together.
+    chosen = [number for number in varying if number in moving] or list(varying)
+    if len(chosen) > 1:
+        note = "what an output sees changes along several dimensions; seen(position) is exact"
+        return AxisField(axis, length, None, None, None, None, note)
+    (number,) = chosen
+    return _follows(axis, length, number, varying[number], _ideal_along(terms, axis, number))
 
 
 def _bound(term: Term, axis: int) -> list[tuple[tuple[int, int, int], Relation]]:
+    """Find where an axis is followed: dimension, size and stride of the leg, and the relation."""
     found = []
     for number, dim in enumerate(term.dims):
         rest = prod(leg.size for leg in dim)
@@ -145,6 +142,47 @@ def _bound(term: Term, axis: int) -> list[tuple[tuple[int, int, int], Relation]]
             if leg.axis == axis and leg.relation is not None:
                 found.append(((number, leg.size, rest), leg.relation))
     return found
+
+
+def _single(terms: Terms, number: int) -> list[Term]:
+    return [one for term in terms for one in single_leg(term, number)]
+
+
+def _may_vary(terms: Terms, number: int) -> bool:
+    """Say whether a dimension's indices can differ in what they see, without looking at each."""
+    legs = [leg for term in terms for leg in term.dims[number]]
+    return any(leg.mask is not None or leg.axis is not None for leg in legs)
+
+
+def _set_of(term: Term, axis: int) -> Positions:
+    """Return what all elements together see of an axis through one term."""
+    free = dict(term.free)
+    return free[axis] if axis in free else _bound(term, axis)[0][1].all()
+
+
+def _rows_along(terms: Terms, axis: int, number: int) -> list[Positions]:
+    """Return what each index of a dimension sees of an axis, all other dimensions together."""
+    size = terms[0].shape()[number]
+    rows: list[list[Positions]] = [[] for _ in range(size)]
+    for term in _single(terms, number):
+        leg = term.dims[number][0]
+        seen = None if leg.axis == axis else _set_of(term, axis)
+        for index, row in enumerate(rows):
+            if leg.axis == axis and leg.relation is not None:
+                row.append(leg.relation.rows[index])
+            elif seen is not None and leg.depends(index):
+                row.append(seen)
+    return [union(row) for row in rows]
+
+
+def _ideal_along(terms: Terms, axis: int, number: int) -> Periodic | str:
+    ideal: Periodic | str | None = None
+    for term in _single(terms, number):
+        leg = term.dims[number][0]
+        if leg.axis != axis or leg.relation is None:
+            return "what an output sees does not move in equal steps"
+        ideal = leg.relation.ideal if ideal is None else join_ideals(ideal, leg.relation.ideal)
+    return ideal if ideal is not None else "nothing is seen"
 
 
 def _follows(
