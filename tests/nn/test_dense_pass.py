@@ -172,6 +172,25 @@ def test_sharing_that_is_not_exact_is_not_taken_for_it() -> None:
     close(found(signal), by_windows(written, signal, (8,), 1, 0))
 
 
+EQUAL_BLOCKS = torch.tensor([[1.0, 2, 0, 0], [0, 0, 1, 2]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("case", ["the answer", "other biases", "softmax"])
+def test_equal_blocks_that_are_no_places_stay_units(case: str) -> None:
+    first = nn.Linear(4, 2).double()
+    with torch.no_grad():
+        first.weight.copy_(EQUAL_BLOCKS)
+        first.bias.copy_(torch.tensor([0.0, 1.0 if case == "other biases" else 0.0]))
+    behind = {
+        "the answer": [],
+        "other biases": [nn.ReLU(), nn.Linear(2, 3)],
+        "softmax": [nn.Softmax(dim=-1), nn.Linear(2, 3)],
+    }
+    model = nn.Sequential(nn.Flatten(), first, *behind[case]).double()
+    signal = draws(1, 1, 30)
+    close(dense_pass(model, window=4)(signal), by_windows(model, signal, (4,), 1, 0))
+
+
 def linear(*modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(10, 4), *modules)
 

@@ -16,6 +16,7 @@ from penchant.nn import (
     ACTIVATIONS,
     Coverage,
     MultiplyAdds,
+    ReLU,
     ScanningMLP,
     count_parameters,
     dense_pass,
@@ -182,6 +183,14 @@ def test_every_activation_converts_and_starts_by_its_rule(name: str) -> None:
     signal = torch.randn(1, 2, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = torch.stack([twin(window)[0] for window in signal.unfold(-1, 7, 1).movedim(2, 0)])
     close(twin.to_conv()(signal)[0].T, expected)
+
+
+def test_an_activations_scale_is_kept() -> None:
+    windows = torch.randn(16, 1, 8, generator=torch.Generator().manual_seed(0))
+    doubled, plain = (ScanningMLP(1, NOTES, activation=ReLU(scale=scale)) for scale in (2, 1))
+    doubled.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(doubled.to_conv()(windows)[:, :, 0], doubled(windows))
+    assert not torch.allclose(doubled(windows), plain(windows))
 
 
 def test_depends_on_its_seed_alone() -> None:
