@@ -22,7 +22,7 @@ def test_every_pair_resolves_and_builds(activation: str, encoding: str) -> None:
             assert getattr(one, number) is not None
     assert one.learning_rate is not None
     assert one.resolved() == one, "resolving twice changes nothing"
-    network = one.build(2, 3, seed=0)
+    network = one.build((2,), 3, seed=0)
     answers = network(torch.rand(5, 2, generator=torch.Generator().manual_seed(0)))
     assert answers.shape == (5, 3) and answers.isfinite().all()
 
@@ -53,7 +53,7 @@ def test_numbers_reach_the_network() -> None:
         frequencies=5,
         width=8,
     )
-    network = one.build(2, 1, seed=0)
+    network = one.build((2,), 1, seed=0)
     assert (network.activations[0].scale, network.activations[0].omega) == (7, 11)
     assert (network.encoding.bandwidth, network.encoding.frequencies) == (3, 5)
     assert len(network.layers) == one.depth and network.layers[0].out_features == 8
@@ -62,10 +62,10 @@ def test_numbers_reach_the_network() -> None:
 def test_same_seed_same_network_whatever_the_global_stream() -> None:
     one = CoordinateDesign(activation="sine", encoding="fourier", width=8).resolved()
     torch.manual_seed(1)
-    first = one.build(2, 3, seed=4).state_dict()
+    first = one.build((2,), 3, seed=4).state_dict()
     torch.manual_seed(2)
     torch.rand(3)
-    second, other = one.build(2, 3, seed=4).state_dict(), one.build(2, 3, seed=5).state_dict()
+    second, other = one.build((2,), 3, seed=4).state_dict(), one.build((2,), 3, seed=5).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["layers.0.weight"], other["layers.0.weight"])
     assert not torch.equal(first["encoding.matrix"], other["encoding.matrix"])
@@ -121,9 +121,9 @@ def test_text_becomes_numbers() -> None:
 
 def test_building_needs_a_width() -> None:
     with pytest.raises(PenchantError, match="width is needed"):
-        CoordinateDesign().build(2, 3, seed=0)
+        CoordinateDesign().build((2,), 3, seed=0)
 
 
 def test_scale_that_leaves_nothing_is_refused_when_built() -> None:
     with pytest.raises(PenchantError, match=r"scale=1e\+30 .*initialised"):
-        CoordinateDesign(activation="gaussian", scale=1e30, width=8).build(2, 3, seed=0)
+        CoordinateDesign(activation="gaussian", scale=1e30, width=8).build((2,), 3, seed=0)

@@ -12,7 +12,8 @@ from penchant.study import FAMILIES, Design, design
 from penchant.study._plan import DEFAULT_DESIGNS, FamilyName
 from penchant.training import OptimizerName
 
-INPUTS, OUTPUTS = 3, 4
+SHAPE, OUTPUTS = (3, 9), 4
+INPUTS = 27
 
 CASES: list[dict[str, Any]] = [
     {"family": "coordinate"},
@@ -26,6 +27,10 @@ CASES: list[dict[str, Any]] = [
     {"family": "dense", "activation": "wire", "start_bias": -3},
     {"family": "dense", "divergence": "cross_entropy", "label_smoothing": 0.1},
     {"family": "dense", "divergence": "l2", "link": "identity", "depth": 1},
+    {"family": "tdnn"},
+    {"family": "tdnn", "sharing": "unshared", "activation": "tanh", "optimizer": "muon"},
+    {"family": "tdnn", "sharing": "dense", "divergence": "cross_entropy", "depth": 1},
+    {"family": "tdnn", "activation": "gelu", "optimizer": "sgd", "depth": 6},
 ]
 """A new family or field is an entry here."""
 
@@ -112,11 +117,11 @@ def test_form_says_depth_and_width(one: Design) -> None:
 def test_build_is_keyed_by_the_seed_alone(one: Design) -> None:
     ready = one.resolved().replaced(width=6)
     torch.manual_seed(1)
-    first = ready.build(INPUTS, OUTPUTS, seed=4)
+    first = ready.build(SHAPE, OUTPUTS, seed=4)
     torch.manual_seed(2)
     torch.rand(3)
-    assert states_equal(first, ready.build(INPUTS, OUTPUTS, seed=4))
-    assert not states_equal(first, ready.build(INPUTS, OUTPUTS, seed=5))
+    assert states_equal(first, ready.build(SHAPE, OUTPUTS, seed=4))
+    assert not states_equal(first, ready.build(SHAPE, OUTPUTS, seed=5))
     answers = first(torch.rand((5, INPUTS), generator=generator(0, "samples")))
     assert answers.shape == (5, OUTPUTS) and answers.isfinite().all()
 
@@ -124,17 +129,17 @@ def test_build_is_keyed_by_the_seed_alone(one: Design) -> None:
 def test_how_it_learns_does_not_change_the_draws(one: Design) -> None:
     """Pairing: designs that differ in divergence or optimiser start from the same network."""
     ready = one.resolved().replaced(width=6)
-    network = ready.build(INPUTS, OUTPUTS, seed=0)
+    network = ready.build(SHAPE, OUTPUTS, seed=0)
     for optimizer in get_args(OptimizerName):
         for divergence in ("l2", "kl"):
             fields = {"divergence": divergence, "delta": None, "label_smoothing": None}
             other = ready.replaced(optimizer=optimizer, learning_rate=0.5, **fields)
-            assert states_equal(network, other.build(INPUTS, OUTPUTS, seed=0))
+            assert states_equal(network, other.build(SHAPE, OUTPUTS, seed=0))
 
 
 def test_building_needs_a_width(one: Design) -> None:
     with pytest.raises(PenchantError, match="width is needed"):
-        one.resolved().build(INPUTS, OUTPUTS, seed=0)
+        one.resolved().build(SHAPE, OUTPUTS, seed=0)
 
 
 # A head that starts out confident
@@ -146,8 +151,8 @@ def test_start_bias_raises_one_output(activation: str, amount: float) -> None:
     plain = design({"family": "dense", "activation": activation, "width": 8}).resolved()
     favoured = []
     for seed in range(12):
-        before = plain.build(INPUTS, OUTPUTS, seed).state_dict()
-        after = plain.replaced(start_bias=amount).build(INPUTS, OUTPUTS, seed).state_dict()
+        before = plain.build(SHAPE, OUTPUTS, seed).state_dict()
+        after = plain.replaced(start_bias=amount).build(SHAPE, OUTPUTS, seed).state_dict()
         raised = (after["head.bias"] - before["head.bias"]).cdouble()
         (place,) = raised.nonzero().flatten().tolist()
         favoured.append(place)

@@ -136,7 +136,7 @@ def test_batches_are_paired(task: PictureTask) -> None:
     split = task.split(0)
     seen = []
     for design in (CoordinateDesign(width=4), CoordinateDesign(activation="sine", width=8)):
-        network = design.build(2, 3, seed=0)
+        network = design.build((2,), 3, seed=0)
         recipe = Recipe(STEPS, "adam", 1e-3, batch=50)
         training = Training(network, L2(), split.inputs, split.targets, recipe, seed=0)
         batches = []
@@ -161,7 +161,7 @@ def test_record_is_the_networks(task: PictureTask) -> None:
     from safetensors.torch import load
 
     result = finished(job(), task)
-    network = job().settings.build(2, 3, seed=9)
+    network = job().settings.build((2,), 3, seed=9)
     network.load_state_dict(load(result.network))
     assert dict(task.split(0).score(network).metrics) == result.run.metrics
     assert result.run.curve[-1].metrics == result.run.metrics

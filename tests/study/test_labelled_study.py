@@ -208,7 +208,7 @@ def test_closed_form_gradient_is_autograds(
     task = ClassificationTask(blobs())
     divergence, split = task.divergence(name, link, **given), task.split(0)
     design = DenseDesign(activation="gelu", width=8, start_bias=start_bias).resolved()
-    network = design.build(task.inputs, task.outputs, seed=0).double()
+    network = design.build(task.shape, task.outputs, seed=0).double()
     inputs, targets = split.inputs.double(), split.targets.double()
     gradient = gradient_of(network, divergence, block=16)
     assert type(gradient).__name__ == "CoordinateGradient"
@@ -246,7 +246,7 @@ def test_equal_parameters(features: int) -> None:
     chosen: list[dict] = [{}, {"depth": 4}, {"activation": "wire"}, {"depth": 1}]
     study = Study(blobs(features=features), designs=chosen, match="parameters")
     (designs,) = study.designs
-    counts = [count_parameters(d.build(features, 3, seed=0)) for d in designs.values()]
+    counts = [count_parameters(d.build((features,), 3, seed=0)) for d in designs.values()]
     assert next(iter(designs.values())).width == 128
     assert max(counts) / min(counts) < 1.05
     assert not any("not equal" in warning for warning in study.warnings)

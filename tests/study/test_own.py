@@ -24,7 +24,7 @@ def test_takes_part_in_a_study(mine: Path, waves: Callable[..., Picture], name: 
 
 def test_learnable_parameter_is_learned(mine: Path, waves: Callable[..., Picture]) -> None:
     one = CoordinateDesign(activation=f"{mine}:Snake", width=8).resolved()
-    network = one.build(2, 3, seed=0)
+    network = one.build((2,), 3, seed=0)
     names = [name for name, _ in network.named_parameters() if name.endswith("function.a")]
     assert len(names) == one.depth, "each layer learns its own"
     study = Study(waves(), designs=[{"activation": f"{mine}:Snake"}], seeds=1, steps=5, tune=0)

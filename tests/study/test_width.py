@@ -22,7 +22,7 @@ def resolved(*designs: dict) -> dict[str, CoordinateDesign]:
 
 def size(design: CoordinateDesign, task: PictureTask) -> int:
     assert design.width is not None
-    return parameters(design, design.width, task.inputs, task.outputs)
+    return parameters(design, design.width, task.shape, task.outputs)
 
 
 FAMILY = [
@@ -35,9 +35,9 @@ FAMILY = [
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_count_is_the_networks(activation: str) -> None:
     one = CoordinateDesign(activation=activation).resolved()
-    built = one.replaced(width=9).build(2, 3, seed=5)
+    built = one.replaced(width=9).build((2,), 3, seed=5)
     reals = sum(p.numel() * (2 if p.is_complex() else 1) for p in built.parameters())
-    assert parameters(one, 9, 2, 3) == reals
+    assert parameters(one, 9, (2,), 3) == reals
 
 
 @pytest.mark.parametrize("side", [24, 40, 64, 128])
@@ -54,8 +54,8 @@ def test_auto_width_is_the_largest_common_one(waves: Waves, side: int) -> None:
     widths = {design.width for design in with_widths(designs, task, "width", "0").values()}
     (width,) = widths
     limit = task.seen_values() / 2
-    assert max(parameters(d, width, 2, 3) for d in designs.values()) <= limit
-    assert max(parameters(d, width + 1, 2, 3) for d in designs.values()) > limit
+    assert max(parameters(d, width, (2,), 3) for d in designs.values()) <= limit
+    assert max(parameters(d, width + 1, (2,), 3) for d in designs.values()) > limit
 
 
 def test_auto_width_ends_at_the_widest_and_narrowest(waves: Waves) -> None:
@@ -84,7 +84,7 @@ def test_matched_parameters_are_within_two_percent(waves: Waves) -> None:
         assert design.width is not None
         gap = abs(size(design, task) - target)
         for other in (design.width - 1, design.width + 1):
-            assert gap <= abs(parameters(designs[label], other, 2, 3) - target)
+            assert gap <= abs(parameters(designs[label], other, (2,), 3) - target)
         # One unit of a complex layer, which counts double, can be worth more than 4 %.
         assert gap <= (0.04 if design.activation == "wire" else 0.02) * target
 

@@ -88,7 +88,7 @@ def _designs(study: Study, tunes: Mapping[str, list[str]]) -> list[str]:
     task = study.tasks[0]
     longest = max(map(len, study.designs[0]))
     for label, design in study.designs[0].items():
-        network = design.build(task.inputs, task.outputs, seed=0)
+        network = design.build(task.shape, task.outputs, seed=0)
         tuned = f", pilots tune {' and '.join(tunes[label])}" if tunes.get(label) else ""
         lines.append(
             f"{label:<{longest}}  {design.form}, {count_parameters(network):,} parameters{tuned}"

@@ -39,6 +39,7 @@ from penchant.nn._scan_structure import ScanLayer as ScanLayer
 from penchant.nn._scanning import ScanningMLP as ScanningMLP
 from penchant.nn._streaming import Streaming as Streaming
 from penchant.nn._streaming import stream as stream
+from penchant.nn._tdnn import DELAYS as DELAYS
 from penchant.nn._tdnn import TDNN as TDNN
 from penchant.nn._tdnn import Delays as Delays
 from penchant.nn._tdnn import LocallyConnected as LocallyConnected
@@ -53,6 +54,7 @@ __all__ = [
     "ActivationLike",
     "CoordinateNet",
     "Coverage",
+    "DELAYS",
     "Delays",
     "ELU",
     "ENCODINGS",

@@ -18,6 +18,7 @@ from penchant.study._jobs import Event as Event
 from penchant.study._jobs import Finished as Finished
 from penchant.study._jobs import Job as Job
 from penchant.study._jobs import Progress as Progress
+from penchant.study._over_time import TDNNDesign as TDNNDesign
 from penchant.study._plan import BUILT_IN as BUILT_IN
 from penchant.study._plan import Plan as Plan
 from penchant.study._plan import differing as differing
@@ -55,6 +56,7 @@ __all__ = [
     "Results",
     "Run",
     "Study",
+    "TDNNDesign",
     "Verdict",
     "WorkerError",
     "design",

@@ -106,16 +106,19 @@ class Design(BaseModel, ABC):
         """Return the design with every number filled in, but for the width."""
 
     @abstractmethod
-    def build(self, inputs: int, outputs: int, seed: int) -> nn.Module:
+    def build(self, shape: tuple[int, ...], outputs: int, seed: int) -> nn.Module:
         """Build the network, its draws keyed by the seed.
 
         Args:
-            inputs: numbers in a sample.
+            shape: a sample's own; the network is given a sample's numbers in a row.
             outputs: numbers in an answer.
             seed: the run's seed.
 
         Returns:
             A network with float32 parameters on the CPU.
+
+        Raises:
+            PenchantError: the family has no network for samples of this shape.
         """
 
     def replaced(self, **fields: Any) -> Self:

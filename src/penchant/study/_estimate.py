@@ -28,7 +28,7 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
     with one_thread():
         for job in jobs:
             task = tasks[job.task]
-            shape = (task.seen_values(), task.inputs, task.outputs)
+            shape = (task.seen_values(), task.shape, task.outputs)
             alike = (job.design, job.settings.width, *shape)
             if alike not in cost:
                 cost[alike] = _seconds(job, task)

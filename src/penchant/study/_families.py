@@ -7,8 +7,13 @@ from pydantic import ValidationError
 from penchant.errors import PenchantError, nearest
 from penchant.study._design import Design, one_line
 from penchant.study._fully_connected import CoordinateDesign, DenseDesign
+from penchant.study._over_time import TDNNDesign
 
-FAMILIES: dict[str, type[Design]] = {"coordinate": CoordinateDesign, "dense": DenseDesign}
+FAMILIES: dict[str, type[Design]] = {
+    "coordinate": CoordinateDesign,
+    "dense": DenseDesign,
+    "tdnn": TDNNDesign,
+}
 
 
 def design(fields: dict[str, Any]) -> Design:

@@ -173,7 +173,7 @@ def fit(
     loaded = picture if isinstance(picture, Picture) else load_picture(Path(picture), size)
     task = PictureTask(loaded, held_out)
     split = task.split(seed)
-    network = chosen.build(task.inputs, task.outputs, seed)
+    network = chosen.build(task.shape, task.outputs, seed)
     assert chosen.learning_rate is not None
     recipe = Recipe(steps, chosen.optimizer, chosen.learning_rate)
     training = Training(

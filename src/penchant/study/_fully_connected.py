@@ -1,100 +1,32 @@
 """Designs of fully connected networks: the coordinate network, and the dense one for data."""
 
+import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from penchant.errors import PenchantError, nearest
-from penchant.nn import ACTIVATIONS, ENCODINGS, Activation, CoordinateNet, Encoding
-from penchant.nn import activation as make_activation
+from penchant.nn import ENCODINGS, CoordinateNet, Encoding
 from penchant.nn import encoding as make_encoding
 from penchant.randomness import generator
-from penchant.study import _own
-from penchant.study._defaults import DENSE_LEARNING_RATES, LEARNING_RATES, NUMBERS
-from penchant.study._design import Design, Positive
+from penchant.study._defaults import DENSE_LEARNING_RATES
+from penchant.study._design import Positive
+from penchant.study._layered import Layered
 from penchant.training import OptimizerName
 
 _ENCODING_NUMBERS = ("frequencies", "bandwidth", "bins")
 
 
-class FullyConnected(Design):
-    """Layers of one width, each followed by an activation."""
+class FullyConnected(Layered):
+    """Layers of one width; a sample is a row of numbers, whatever its shape."""
 
-    activation: str = "relu"
-    scale: float | None = Positive
-    """The activation's s."""
-    omega: float | None = Positive
-    """WIRE's second number, the frequency ω₀."""
-    k: float | None = Positive
-    """FINER's second number, the bound of the first layer's biases."""
-    depth: int = Field(default=3, gt=0, le=64)
-    """Hidden layers, each followed by the activation."""
-
-    @model_validator(mode="after")
-    def _check_activation(self) -> Self:
-        if not _own.is_own(self.activation) and self.activation not in ACTIVATIONS:
-            known = nearest(self.activation, list(ACTIVATIONS))
-            raise ValueError(f"activation={self.activation!r} is unknown: {known}, or file.py:Name")
-        for name in ("omega", "k"):
-            if getattr(self, name) is not None and name not in self._activation_numbers():
-                raise ValueError(f"{name}: activation {self.activation!r} has no such number")
-        return self
-
-    def _activation_numbers(self) -> tuple[str, ...]:
-        own = _own.is_own(self.activation)
-        return ("scale",) if own else tuple(ACTIVATIONS[self.activation].numbers)
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The activation, and the divergence where one was chosen."""
-        named = (_own.label(self.activation), self.divergence)
-        return tuple(name for name in named if name is not None)
-
-    @property
-    def form(self) -> str:
-        """The network's shape in words."""
-        return f"{self.depth} layers of {self.width}"
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """All fields that say something, with an own activation named by its content."""
-        return {**super().identity, "activation": _own.fingerprint(self.activation)}
-
-    def make_activation(self) -> Activation:
-        """Build the activation alone."""
-        own = _own.is_own(self.activation)
-        source: Any = _own.load(self.activation) if own else self.activation
-        return make_activation(source, scale=self.scale, omega=self.omega, k=self.k)
-
-    def open_numbers(self) -> tuple[str, ...]:
-        """Name the numbers that the user left open and that matter.
-
-        A scale matters where the activation sees it as bandwidth; for the rectifiers and sigmoids
-        (default scale 1) the weights do the same work.
-        """
-        member = ACTIVATIONS.get(self.activation)
-        scaled = member is not None and member.default_scale != 1
-        matters = {"learning_rate": True, "scale": scaled}
-        return tuple(n for n, does in matters.items() if does and getattr(self, n) is None)
-
-    def resolved(self) -> Self:
-        """Return the design with every number filled in, but for the width."""
-        tuned = NUMBERS.get(self.activation, {})
-        start = self.replaced(**{n: v for n, v in tuned.items() if getattr(self, n) is None})
-        member = start.make_activation()
-        filled = {n: getattr(member, n) for n in start._activation_numbers()}
-        return self.replaced(learning_rate=self.learning_rate or self._default_rate(), **filled)
-
-    def _default_rate(self) -> float:
-        rates = LEARNING_RATES[self.optimizer]
-        return rates.get(self.activation, rates["default"])
-
-    def build(self, inputs: int, outputs: int, seed: int) -> CoordinateNet:
+    def build(self, shape: tuple[int, ...], outputs: int, seed: int) -> CoordinateNet:
         """Build the network, its draws keyed by the seed; see `Design.build`."""
         if self.width is None:
             raise PenchantError(f"design {self.label}: width is needed to build a network")
+        inputs = math.prod(shape)
         try:
             return CoordinateNet(
                 inputs,
@@ -204,9 +136,9 @@ class DenseDesign(FullyConnected):
     def _default_rate(self) -> float:
         return DENSE_LEARNING_RATES[self.optimizer]
 
-    def build(self, inputs: int, outputs: int, seed: int) -> CoordinateNet:
+    def build(self, shape: tuple[int, ...], outputs: int, seed: int) -> CoordinateNet:
         """Build the network, its draws keyed by the seed; see `Design.build`."""
-        network = super().build(inputs, outputs, seed)
+        network = super().build(shape, outputs, seed)
         if self.start_bias:
             draw = torch.randint(outputs, (), generator=generator(seed, "init/start-bias"))
             with torch.no_grad():

@@ -61,7 +61,7 @@ class Job:
         rate = self.settings.learning_rate
         assert rate is not None, "a job's design is resolved"
         return Training(
-            self.settings.build(task.inputs, task.outputs, self.seed),
+            self.settings.build(task.shape, task.outputs, self.seed),
             self.settings.divergence_of(task),
             split.inputs,
             split.targets,

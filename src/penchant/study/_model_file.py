@@ -20,6 +20,7 @@ from penchant.study import _own
 from penchant.study._design import Design
 from penchant.study._families import design
 from penchant.study._fully_connected import CoordinateDesign, FullyConnected
+from penchant.study._layered import Layered
 from penchant.tasks import PictureTask, Task
 from penchant.version import __version__
 
@@ -60,7 +61,7 @@ def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
     """
     # A model file names an own activation but not its file: paths are this machine's.
     fields = design.model_dump()
-    if isinstance(design, FullyConnected) and _own.is_own(design.activation):
+    if isinstance(design, Layered) and _own.is_own(design.activation):
         fields |= {"activation": _own.label(design.activation), "own": True}
     words = {"version": __version__, "design": fields, "signal": vars(Signal.of(task))}
     # One entry, since safetensors writes several in any order: the same network, the same bytes.
@@ -95,7 +96,7 @@ def read_model(
                 raise PenchantError(f"{path} was not written by Penchant: it names no design")
             one, signal = _read_header(path, header["penchant"], activation)
             _check_size(path, one, signal, sum(_count(shape) for shape in shapes.values()))
-            network = one.build(signal.inputs, signal.outputs, seed=0)
+            network = one.build((signal.inputs,), signal.outputs, seed=0)
             _check_shapes(path, shapes, network)
             tensors = {name: file.get_tensor(name) for name in shapes}
             _check_numbers(path, tensors, network)
@@ -111,7 +112,7 @@ def read_model(
 
 def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> nn.Module:
     """Build a design's network and fill it with stored tensors."""
-    network = design.build(task.inputs, task.outputs, seed)
+    network = design.build(task.shape, task.outputs, seed)
     network.load_state_dict(load_tensors(tensors))
     return network
 

@@ -21,9 +21,17 @@ from penchant.errors import PenchantError, nearest
 from penchant.study import _own
 from penchant.study._design import Design, one_line
 from penchant.study._families import design
-from penchant.tasks import DATA_SETS, ClassificationTask, Labelled, PictureTask, Task, is_labelled
+from penchant.tasks import (
+    DATA_SETS,
+    ClassificationTask,
+    Labelled,
+    PictureTask,
+    Task,
+    is_labelled,
+    is_sound,
+)
 
-FamilyName = Literal["coordinate", "dense"]
+FamilyName = Literal["coordinate", "dense", "tdnn"]
 
 DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
     "coordinate": (
@@ -41,6 +49,7 @@ DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
         {"activation": "sigmoid"},
         {"activation": "relu", "divergence": "l2"},
     ),
+    "tdnn": ({"sharing": "shared"}, {"sharing": "unshared"}, {"sharing": "dense"}),
 }
 
 DENSE_WORDS: dict[str, Any] = {
@@ -51,6 +60,9 @@ DENSE_WORDS: dict[str, Any] = {
     "held_out": "test",
 }
 """What a plan on labelled data says where its user does not."""
+
+SOUND_WORDS: dict[str, Any] = {**DENSE_WORDS, "family": "tdnn", "match": "parameters"}
+"""The same for recordings: at equal width a network that shares nothing is many times as large."""
 
 BUILT_IN = "built-in"
 """In place of a path: the photograph that comes with scikit-image."""
@@ -194,11 +206,17 @@ def usual_words(signals: Iterable[object]) -> dict[str, Any]:
             f"{_called(data[0])} is labelled data and {_called(others[0])} is a picture; a study "
             "is about pictures or about labelled data"
         )
-    return dict(DENSE_WORDS) if data else {}
+    if not data:
+        return {}
+    return dict(SOUND_WORDS if all(map(_is_recordings, data)) else DENSE_WORDS)
 
 
 def _is_data(signal: object) -> bool:
     return is_labelled(signal) or isinstance(signal, Labelled | ClassificationTask)
+
+
+def _is_recordings(signal: object) -> bool:
+    return is_sound(signal.data if isinstance(signal, ClassificationTask) else signal)
 
 
 def _is_own_task(signal: object) -> bool:
@@ -224,7 +242,12 @@ def differing(designs: Sequence[Design]) -> tuple[str, ...]:
 
 
 def _labels(designs: list[Design]) -> list[str]:
-    named = ("activation", "encoding", "divergence")  # a design's short name has these already
+    named = (
+        "sharing",
+        "activation",
+        "encoding",
+        "divergence",
+    )  # a design's short name has these already
     namesakes: dict[str, list[Design]] = {}
     for one in designs:
         namesakes.setdefault(one.label, []).append(one)

@@ -29,7 +29,7 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
     """
     found = []
     counts = {
-        label: parameters(design, design.width or 0, task.inputs, task.outputs)
+        label: parameters(design, design.width or 0, task.shape, task.outputs)
         for label, design in designs.items()
     }
     if max(counts.values()) > 1.05 * min(counts.values()):

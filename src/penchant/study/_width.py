@@ -13,9 +13,9 @@ NARROWEST = 4
 
 
 @lru_cache(maxsize=4096)
-def parameters(design: Design, width: int, inputs: int, outputs: int) -> int:
+def parameters(design: Design, width: int, shape: tuple[int, ...], outputs: int) -> int:
     """Count the parameters of a resolved design at a width."""
-    return count_parameters(design.replaced(width=width).build(inputs, outputs, seed=0))
+    return count_parameters(design.replaced(width=width).build(shape, outputs, seed=0))
 
 
 def with_widths(
@@ -38,7 +38,7 @@ def with_widths(
     Returns:
         The designs with widths.
     """
-    shape = (task.inputs, task.outputs)
+    shape = (task.shape, task.outputs)
     free = [d for d in designs.values() if d.width is None and d.usual_width is None]
     common = NARROWEST
     if free:

@@ -86,7 +86,6 @@ class ClassificationTask(Task):
 
     data: Labelled
     held_out: str
-    shape: tuple[int, ...]
     noun = "data set"
     _part: Part
     """What is held out, as read from the pattern."""

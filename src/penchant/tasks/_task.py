@@ -7,6 +7,7 @@ picture and a table of labels pass through the same study.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -68,9 +69,7 @@ class Task(ABC):
     metrics: tuple[Metric, ...]
     """Every metric that `Split.score` can return; the first is primary unless the plan differs."""
     inputs: int
-    """Numbers a sample gives to the network."""
-    shape: tuple[int, ...]
-    """A sample's own shape, of which the network is given the numbers in a row."""
+    """Numbers a sample gives to the network, in a row."""
     outputs: int
     """Numbers the network answers."""
     fingerprint: str
@@ -79,6 +78,11 @@ class Task(ABC):
     """What was done to the data on the way in, one sentence each."""
     noun: str = "signal"
     """What reports call the kind: a picture, a data set."""
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """A sample's own shape, for networks that see more than a row of numbers."""
+        return (self.inputs,)
 
     def divergence(
         self, name: str | None = None, link: LinkName | None = None, **numbers: float
