@@ -165,6 +165,16 @@ def test_numbers_that_torch_refuses(given: dict[str, object], message: str) -> N
         output_shape(10, **given)
 
 
+@pytest.mark.unchecked
+def test_lengths_are_whole_numbers_and_as_many_as_axes() -> None:
+    with pytest.raises(PenchantError, match="needs whole numbers"):
+        window(3).output_shape((2.5,))
+    with pytest.raises(PenchantError, match="has 2 axes, but the window has 1"):
+        window(3).output_shape((5, 5))
+    with pytest.raises(PenchantError, match="nothing fits"):
+        output_shape(0, 1)
+
+
 def test_a_chain_of_torch_layers() -> None:
     layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(8, 4, 2, 2)]
     shapes = chain_shapes((28, 28), layers)

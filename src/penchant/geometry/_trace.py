@@ -210,8 +210,8 @@ class _Interpreter:
             shapes[0],
             len(shapes),
             self.statistics,
-            self._noting(node, name),
-            self._meeting(node, name),
+            self._noting(node),
+            self._meeting(node),
         )
         try:
             terms = rule(call)
@@ -248,15 +248,15 @@ class _Interpreter:
         inner = self._run(resolved[graphs[0]], resolved[graphs[0] + 1 :])
         return inner["output of the graph"]
 
-    def _noting(self, node: torch.fx.Node, name: str) -> Callable[[str], None]:
+    def _noting(self, node: torch.fx.Node) -> Callable[[str], None]:
         path, _ = _module(node)
 
         def note(sentence: str) -> None:
-            self.notes.setdefault(sentence, []).append(path or name)
+            self.notes.setdefault(sentence, []).append(path or "model")
 
         return note
 
-    def _meeting(self, node: torch.fx.Node, name: str) -> Callable[[list[Meeting]], None]:
+    def _meeting(self, node: torch.fx.Node) -> Callable[[list[Meeting]], None]:
         path, _ = _module(node)
 
         def meet(found: list[Meeting]) -> None:
@@ -264,7 +264,7 @@ class _Interpreter:
                 if one.strides:
                     strides = " and ".join(str(stride) for stride in one.strides)
                     sentence = f"misaligned: branches of stride {strides} meet along {one.where}"
-                    self.notes.setdefault(sentence, []).append(path or name)
+                    self.notes.setdefault(sentence, []).append(path or "model")
                 else:
                     self.apart.setdefault(one.where, []).append(one.apart)
 

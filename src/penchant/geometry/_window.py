@@ -119,6 +119,8 @@ class Window:
                 f"output_shape(input={tuple(input)}): has {len(input)} axes, but the window has "
                 f"{len(self.axes)}"
             )
+        if any(not isinstance(length, int) or isinstance(length, bool) for length in input):
+            raise PenchantError(f"output_shape(input={tuple(input)}): needs whole numbers")
         lengths = tuple(axis.output(length) for axis, length in zip(self.axes, input, strict=True))
         for number, (axis, length, result) in enumerate(
             zip(self.axes, input, lengths, strict=True)
