@@ -8,8 +8,8 @@ from torch import Tensor
 
 from penchant.inspection._words import Shape, times
 
-_POINTWISE = ("add", "sub", "mul", "div", "truediv", "where")
-"""Functions that want sizes to be equal or 1; with an i or r before them where Python adds it."""
+ARITHMETIC = ("add", "sub", "mul", "div", "truediv")
+"""Functions that Python's signs stand for."""
 
 
 def conflict(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
@@ -35,7 +35,7 @@ def conflict(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
     shapes = [tuple(one.shape) for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
     if len(shapes) < 2:
         return ""
-    if any(name in (one, f"i{one}", f"r{one}") for one in _POINTWISE):
+    if name in ARITHMETIC or name == "where":
         return _broadcast(name, shapes)
     if name in ("matmul", "bmm", "mm"):
         return _product(name, shapes[0], shapes[1])

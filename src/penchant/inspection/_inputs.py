@@ -167,7 +167,8 @@ def bind(model: nn.Module, given: Sequence[Given]) -> tuple[list[Given], dict[st
         hint = f"; by name: {example}" if len(needed) > 1 else ""
         told = f"{len(given)} input{'s' * (len(given) != 1)} given"
         raise PenchantError(f"{call}: {told}, and that does not fit: {error}{hint}") from None
-    return places, names, False
+    # In forward's order, so that what is said of the first input does not hang on the user's.
+    return places, {name: names[name] for name in known if name in names}, False
 
 
 _NAMED = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)

@@ -1,5 +1,6 @@
 """A network inspected: run once without numbers, and read."""
 
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from penchant.inspection._rows import Fields, chosen, held, layers, summary
 
 LONGEST = 20_000
 """Receptive fields are followed position by position; inputs longer than this have none."""
+
+
+_OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_PACKAGES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 
 
 def inspect(
@@ -203,12 +208,16 @@ def _line(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Return the deepest line of a user's own file, with its text."""
-    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(ours) and not frame.filename.startswith("<frozen"):
-            text = f" `{' '.join(frame.line.split())}`" if frame.line else ""
-            return f" at {_shown(frame.filename)}:{frame.lineno}{text}"
+    """Return the deepest line of a user's own file, with its text; or of a package's."""
+    frames = [
+        frame
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+        if not frame.filename.startswith((*_OURS, "<frozen"))
+    ]
+    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGES)]
+    for frame in own or frames:
+        text = f" `{' '.join(frame.line.split())}`" if frame.line else ""
+        return f" at {_shown(frame.filename)}:{frame.lineno}{text}"
     return ""
 
 

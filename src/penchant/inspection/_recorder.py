@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from penchant.errors import PenchantError
-from penchant.inspection._conflict import conflict
+from penchant.inspection._conflict import ARITHMETIC, conflict
 from penchant.inspection._formula import flattening, formula
 from penchant.inspection._misfit import misfit
 from penchant.inspection._words import Shape, counted, times
@@ -47,6 +47,7 @@ class Event:
         inside: the calls in it, in order.
         parameters: for a function, those that it takes.
         resizes: for a function, whether it makes another number of elements, by no view.
+        joins: for a function, whether branches meet in it.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Event:
     inside: list["Event"] = field(default_factory=list)
     parameters: tuple[nn.Parameter, ...] = ()
     resizes: bool = False
+    joins: bool = False
 
     @property
     def leaf(self) -> bool:
@@ -204,6 +206,7 @@ class Recorder(TorchFunctionMode):
         if event.inputs:
             most, made = max(map(prod, event.inputs)), prod(event.outputs[0])
             event.resizes = made != most and not _first(output)._is_view()
+            event.joins = _joins(leaves, output)
             self._remember(event, f"{owner.path or owner.kind} by {name}")
             if name in ("view", "reshape", "flatten"):
                 event.formula = flattening(event.inputs[0], event.outputs[0])
@@ -304,9 +307,20 @@ def _more_flops() -> dict[Any, Callable[..., int]]:
     }
 
 
+def _joins(leaves: Sequence[Any], output: Any) -> bool:
+    """Say whether a function makes one tensor of several of its shape, as a sum of branches."""
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return False
+    same = {id(one) for one in leaves if isinstance(one, Tensor) and one.shape == output.shape}
+    return len(same) > 1
+
+
 def _name(func: Callable[..., Any]) -> str:
     name: str = getattr(func, "__name__", type(func).__name__)
-    return name.strip("_")
+    plain = name.strip("_")
+    if name.startswith("__") and plain[1:] in ARITHMETIC:  # __iadd__, __rsub__
+        return plain[1:]
+    return plain
 
 
 def _first(output: Any) -> Any:

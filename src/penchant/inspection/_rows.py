@@ -15,8 +15,8 @@ _AGAIN = re.compile(r"@\d+")
 def chosen(events: Sequence[Event], depth: int | None) -> Iterator[Event]:
     """Choose the calls that get a row: layers, and functions that a reader would miss.
 
-    A function has a row where it has multiply-adds, takes a parameter, or makes another number of
-    elements.
+    A function has a row where it has multiply-adds, takes a parameter, makes another number of
+    elements, or joins branches.
 
     Args:
         events: calls in order.
@@ -27,7 +27,7 @@ def chosen(events: Sequence[Event], depth: int | None) -> Iterator[Event]:
     """
     for event in events:
         if event.function:
-            if event.flops or event.parameters or event.resizes:
+            if event.flops or event.parameters or event.resizes or event.joins:
                 yield event
         elif event.leaf or (depth is not None and event.path and _names(event.path) >= depth):
             if event.leaf and not event.path and event.inside and _own(event.module):

@@ -36,11 +36,15 @@ def _divided(layers: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
     """Leave rows out where one module would fill the table."""
     shown: list[Layer] = []
     hidden: list[Layer] = []
-    calls: dict[tuple[str, str], set[int]] = {}
+    rows: dict[tuple[str, str], int] = {}
     for layer in layers:
-        seen = calls.setdefault((layer.path, layer.kind), set())
-        seen.add(layer.call)
-        (shown if len(seen) <= MOST_CALLS else hidden).append(layer)
+        # Functions may be called for another purpose each time, but for those of one parameter.
+        if layer.call or (layer.function and layer.shared and not layer.parameters):
+            number = rows.get((layer.path, layer.kind), 1) + 1
+            rows[layer.path, layer.kind] = number
+            (shown if number <= MOST_CALLS else hidden).append(layer)
+        else:
+            shown.append(layer)
     return shown, hidden
 
 

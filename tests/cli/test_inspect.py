@@ -1,0 +1,119 @@
+"""`penchant inspect`: what is printed on which terminal, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli.conftest import Command, lines_of
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        features = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2))
+        super().__init__(features, nn.Flatten(), nn.Linear(5408, 10))
+
+class Wrong(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2))
+        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(100, 10))
+
+    def forward(self, x):
+        return self.classifier(self.features(x))
+
+class Branches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(3, 8, 3)
+
+    def forward(self, image, scale=1.0):
+        return self.a(image) + self.b(image)
+
+class Raises(nn.Module):
+    def forward(self, x):
+        raise KeyError("sizes")
+"""
+
+
+@pytest.fixture
+def mine(here: Path) -> Path:
+    path = here / "mine.py"
+    path.write_text(NET)
+    return path
+
+
+def test_a_table(
+    penchant: Command,
+    mine: Path,
+    golden: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    wide = penchant("inspect", "mine.py:Net", "--input", "1x28x28")
+    assert (wide.code, wide.err) == (0, "")
+    golden("inspect.txt", wide.out)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = penchant("inspect", "mine.py:Net", "--input", "1x28x28")
+    assert max(map(len, narrow.out.split("\n\n")[1].splitlines())) <= 80
+    assert "formula" in wide.out and "formula" not in narrow.out
+
+
+def test_json(penchant: Command, mine: Path) -> None:
+    outcome = penchant("inspect", "mine.py:Net", "--input", "1x28x28", "--json", "--no-fields")
+    read = json.loads(outcome.out)
+    assert [layer["path"] for layer in read["layers"]] == ["0.0", "0.1", "0.2", "1", "2"]
+    assert read["parameters"] == 320 + 54_090
+    assert read["layers"][2]["formula"] == "⌊(26 − 2) / 2⌋ + 1 = 13"
+    assert read["field"] is None
+
+
+def test_options(penchant: Command, mine: Path) -> None:
+    grouped = penchant("inspect", "mine.py:Net", "-i", "x=1x28x28", "--depth", 1)
+    assert grouped.code == 2 and "has no argument" not in grouped.out
+    grouped = penchant("inspect", "mine.py:Net", "-i", "input=1x28x28", "--depth", 1)
+    assert grouped.code == 0 and "Sequential  1×32×13×13" in grouped.out
+    built_in = penchant("inspect", "tdnn", "--axis", 2)
+    assert built_in.code == 0 and "along axis 2" in built_in.out
+
+
+REFUSED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("mine.py:Wrong", "-i", "1x28x28"): (
+        "classifier.1 is Linear(100, 10) but gets 5408 features: use in_features=5408",
+    ),
+    ("mine.py:Branches", "-i", "3x9x9"): ("mine.py:25", "self.a(image)", "9 and 7"),
+    ("mine.py:Raises", "-i", "3"): ("mine.py:29", "KeyError: 'sizes'"),
+    ("mine.py:Net", "-i", "3x28x28"): ("0.0 is Conv2d(1, 32)", "use in_channels=3"),
+    ("mine.py:Net", "-i", "1x2x2"): ("0.0 is", "2 − 3 + 1 = 0", "padding=1"),
+    ("mine.py:Net", "-i", "3x224xx"): ("3x224xx", "is no shape"),
+    ("mine.py:Net", "-i", "9999999x9999999"): ("at most",),
+    ("mine.py:Net",): ("what goes into Net?", "--input 3x224x224"),
+    ("mine.py:Net", "-i", "3", "-i", "3"): ("2 inputs given",),
+    ("mine.py:Branches", "-i", "imge=3x9x9", "-i", "scale=1"): ("did you mean 'image'",),
+    ("mine.py:Nothing", "-i", "3"): ("Nothing", "known"),
+    ("mine.py", "-i", "3"): ("mine.py:Class",),
+    ("other.py:Net", "-i", "3"): ("no file",),
+    ("resnet", "-i", "3"): ("known: coordinate, scanning, tdnn",),
+    ("mine.py:Net", "-i", "1x28x28", "--depth", "0"): ("depth=0",),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_refusals_are_one_line(penchant: Command, mine: Path, words: tuple[str, ...]) -> None:
+    outcome = penchant("inspect", *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = lines_of(outcome.err)
+    assert line.startswith("penchant: ")
+    for word in REFUSED[words]:
+        assert word in line
+
+
+@pytest.mark.parametrize("content", [b"not python !", b"\x00\x01", b"\xff\xfe", b"import nothing_"])
+def test_files_that_are_not_python(penchant: Command, here: Path, content: bytes) -> None:
+    (here / "bad.py").write_bytes(content)
+    outcome = penchant("inspect", "bad.py:Net", "-i", "3")
+    assert (outcome.code, len(lines_of(outcome.err))) == (2, 1)
+    assert "bad.py fails" in outcome.err
