@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 
 import pytest
 import torch
@@ -96,6 +97,61 @@ def test_parametrised_layers_are_one_row() -> None:
     found = inspect(nn.Sequential(weight_norm(nn.Conv1d(3, 4, 3)), nn.ReLU()), (3, 20))
     assert [layer.path for layer in found.layers] == ["0", "1"]
     assert found.layers[0].parameters == 4 * 9 + 4 + 4
+
+
+class Slope(nn.Module):
+    """A gradient within a forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy = nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            x = x.clone().requires_grad_(True)
+            (slope,) = torch.autograd.grad(self.energy(x).sum(), x)
+        return slope
+
+
+class Listed(nn.Module):
+    """Parameters in a list, and a layer whose weights are used without calling it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList([torch.zeros(4, 4) for _ in range(2)])
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for weight in self.weights:
+            x = x @ weight
+        return nn.functional.linear(x, self.head.weight, self.head.bias)
+
+
+def test_gradients_and_weights_used_by_functions() -> None:
+    assert inspect(Slope(), (4,), fields=False).multiply_adds == 8
+    found = inspect(Listed(), (4,))
+    assert [layer.kind for layer in found.layers] == ["matmul", "matmul", "linear"]
+    assert [layer.parameters for layer in found.layers] == [16, 16, 15]
+    assert not any("not used" in note for note in found.notes)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_what_deepcopy_refuses() -> None:
+    kept = nn.utils.weight_norm(nn.Linear(4, 3))
+    assert inspect(kept, (4,)).parameters == 12 + 3 + 3
+    locked = nn.Linear(4, 3)
+    locked.lock = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(PenchantError, match="Linear cannot be copied"):
+        inspect(locked, (4,))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # raised where torch.compile is loaded
+def test_networks_that_do_nothing_and_compiled_ones() -> None:
+    for nothing in (nn.Identity(), nn.Sequential()):
+        found = inspect(nothing, (4,))
+        assert (found.parameters, found.multiply_adds, found.outputs) == (0, 0, ((1, 4),))
+    compiled = torch.compile(nn.Linear(3, 2))
+    assert inspect(compiled, (3,)).parameters == 8  # type: ignore[arg-type]
 
 
 def test_groups() -> None:

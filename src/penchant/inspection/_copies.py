@@ -23,14 +23,15 @@ def without_numbers(model: nn.Module) -> nn.Module:
 
 def with_shared_parameters(model: nn.Module) -> nn.Module:
     """Copy a network's modules and buffers; its parameters are the very same."""
-    kept = {id(parameter): parameter for parameter in model.parameters()}
-    return _copied(model, kept)
+    kept: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
+    return _copied(model, _detached(model) | kept)
 
 
 def in_full(model: nn.Module) -> nn.Module:
     """Copy a network with all its numbers."""
     lazy = (one for one in (*model.parameters(), *model.buffers()) if is_lazy(one))
-    return _copied(model, {id(one): _lazy_like(one, one.device) for one in lazy})
+    kept: dict[int, Any] = {id(one): _lazy_like(one, one.device) for one in lazy}
+    return _copied(model, _detached(model) | kept)
 
 
 def is_any_lazy(model: nn.Module) -> bool:
@@ -41,8 +42,17 @@ def is_any_lazy(model: nn.Module) -> bool:
 def _tensors(model: nn.Module) -> Iterator[Tensor]:
     yield from model.parameters()
     yield from model.buffers()
+    yield from _attributes(model)
+
+
+def _attributes(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
         yield from (value for value in vars(module).values() if isinstance(value, Tensor))
+
+
+def _detached(model: nn.Module) -> dict[int, Any]:
+    """Copy what modules have computed and kept, as weight_norm does, which deepcopy refuses."""
+    return {id(one): one.detach().clone() for one in _attributes(model) if not one.is_leaf}
 
 
 def _shape_of(tensor: Tensor) -> Tensor:

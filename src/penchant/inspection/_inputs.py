@@ -207,7 +207,8 @@ class Arguments:
         """Name every tensor, with its shape and type."""
         plain = parameter_type(model)
         try:
-            known = list(signature(model.forward).parameters)
+            form = signature(model.forward).parameters.values()
+            known = [one.name for one in form if one.kind in _NAMED]
         except (TypeError, ValueError):
             known = []
         found: dict[str, tuple[tuple[int, ...], str]] = {}

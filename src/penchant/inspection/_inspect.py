@@ -1,11 +1,8 @@
 """A network inspected: run once without numbers, and read."""
 
-import sysconfig
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,13 +22,10 @@ from penchant.inspection._inputs import Arguments, Input, bind, read_inputs
 from penchant.inspection._recorder import Recorder
 from penchant.inspection._result import Inspection
 from penchant.inspection._rows import Fields, chosen, held, layers, summary
+from penchant.inspection._trouble import line, told
 
 LONGEST = 20_000
 """Receptive fields are followed position by position; inputs longer than this have none."""
-
-
-_OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
-_PACKAGES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 
 
 def inspect(
@@ -132,7 +126,7 @@ def _run(model: nn.Module, arguments: Arguments) -> _Pass:
         raise PenchantError(str(error)) from error.__cause__
     except Exception as reason:
         if any(one.is_meta for one in model.parameters()):
-            raise _told(reason, None, arguments) from reason
+            raise told(reason, None, arguments) from reason
         return _on_zeros(model, arguments, reason)
 
 
@@ -160,7 +154,7 @@ def _record(
     except Exception as error:
         trouble = recorder.where()
         if trouble and trouble.certain:
-            raise _CertainError(str(_told(error, recorder, arguments))) from error
+            raise _CertainError(str(told(error, recorder, arguments))) from error
         raise
 
 
@@ -175,58 +169,9 @@ def _on_zeros(model: nn.Module, arguments: Arguments, reason: Exception) -> _Pas
     except PenchantError:
         raise
     except Exception as error:
-        raise _told(error, recorder, arguments) from error
-    note = f"run on zeros, since without numbers it fails: {_line(reason)}"
+        raise told(error, recorder, arguments) from error
+    note = f"run on zeros, since without numbers it fails: {line(reason)}"
     return _Pass(twin, recorder, _shapes(output), [note])
-
-
-def _told(error: Exception, recorder: Recorder | None, arguments: Arguments) -> PenchantError:
-    """Tell in one line what a user's forward raised, and where."""
-    place = _place(error)
-    trouble = recorder.where() if recorder else None
-    if trouble:
-        owner = f"{trouble.path} ({trouble.kind})" if trouble.path else trouble.kind
-    else:
-        owner = "the model"
-    if trouble and trouble.certain:
-        said = trouble.function
-    else:
-        said = _line(error)
-        if trouble and trouble.function:
-            said += f" ({trouble.function})"
-    told = f"{owner} fails{place}: {said}"
-    if arguments.dictionary:
-        names = ", ".join(arguments.names)
-        told = f"forward has no argument {names}, and with one dictionary of {names} {told}"
-    return PenchantError(told)
-
-
-def _line(error: BaseException) -> str:
-    message = " ".join(str(error).split())
-    told = f"{type(error).__name__}: {message}".rstrip(": ")
-    return told if len(told) <= 200 else f"{told[:199]}…"
-
-
-def _place(error: BaseException) -> str:
-    """Return the deepest line of a user's own file, with its text; or of a package's."""
-    frames = [
-        frame
-        for frame in reversed(traceback.extract_tb(error.__traceback__))
-        if not frame.filename.startswith((*_OURS, "<frozen"))
-    ]
-    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGES)]
-    for frame in own or frames:
-        text = f" `{' '.join(frame.line.split())}`" if frame.line else ""
-        return f" at {_shown(frame.filename)}:{frame.lineno}{text}"
-    return ""
-
-
-def _shown(filename: str) -> str:
-    path = Path(filename)
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return filename
 
 
 def _shapes(output: Any) -> tuple[tuple[int, ...], ...]:
@@ -259,7 +204,7 @@ def _fields(
             return found
         notes.append("no receptive fields: no output depends on an input's numbers")
     except Exception as error:  # a user's model may fail in a trace in any way
-        notes.append(f"no receptive fields: {_line(error)}")
+        notes.append(f"no receptive fields: {line(error)}")
     return None
 
 

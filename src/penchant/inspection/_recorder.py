@@ -8,10 +8,10 @@ Decisions:
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +87,10 @@ class Trouble:
     certain: bool
 
 
+class _NoModules(nullcontext[None]):
+    parents = frozenset({"Global"})
+
+
 class Recorder(TorchFunctionMode):
     """Records a pass.
 
@@ -98,6 +102,8 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.model = model
         self.counter = FlopCounterMode(display=False, custom_mapping=_more_flops())
+        # Its own tracker of modules hooks tensors, and cannot bear gradients within a forward.
+        self.counter.mod_tracker = cast(Any, _NoModules())
         self.events: list[Event] = []
         self.used: set[int] = set()
         self.notes: dict[str, None] = {}
