@@ -28,7 +28,7 @@ CASES: list[dict[str, Any]] = [
     {"family": "dense", "divergence": "cross_entropy", "label_smoothing": 0.1},
     {"family": "dense", "divergence": "l2", "link": "identity", "depth": 1},
     {"family": "tdnn"},
-    {"family": "tdnn", "sharing": "unshared", "activation": "tanh", "optimizer": "muon"},
+    {"family": "tdnn", "sharing": "unshared", "activation": "elu", "optimizer": "muon"},
     {"family": "tdnn", "sharing": "dense", "divergence": "cross_entropy", "depth": 1},
     {"family": "tdnn", "activation": "gelu", "optimizer": "sgd", "depth": 6},
 ]

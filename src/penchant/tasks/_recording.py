@@ -78,9 +78,10 @@ def load_recording(
             found, channels = file.samplerate, file.channels
     except OSError as error:
         raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
+    except PenchantError:
+        raise
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).rpartition("> : ")[2] or str(error)
-        reason = " ".join(reason.split()).removeprefix("Error opening ").rstrip(".")
+        reason = str(error).rpartition(">: ")[2].strip(" .") or str(error)
         raise PenchantError(f"{path}: no recording that can be read ({reason:.200})") from error
     if len(values) == 0:
         raise PenchantError(f"{path}: no samples; a recording needs some")
