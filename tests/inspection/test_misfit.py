@@ -1,5 +1,6 @@
 """Layers that do not fit: torch refuses them too, and the message has the number that would."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -258,3 +259,56 @@ def test_a_name_that_forward_does_not_have() -> None:
         inspect(Two(), (3,))
     with pytest.raises(PenchantError, match="forward has no argument img, and with one dictionary"):
         inspect(nn.Sequential(nn.Linear(3, 3)), {"img": (3,)})
+
+
+def _any_layer(draw: random.Random) -> nn.Module:
+    axes, few = draw.randint(1, 3), draw.randint
+    kind = draw.choice(
+        ("conv", "transposed", "pool", "mean", "batch", "instance", "group", "other")
+    )
+    name = f"{axes}d"
+    if kind in ("conv", "transposed"):
+        groups = few(1, 2)
+        size = {"kernel_size": few(1, 5), "stride": few(1, 3), "padding": few(0, 2)}
+        layer = getattr(nn, f"Conv{'Transpose' if kind == 'transposed' else ''}{name}")
+        return layer(
+            groups * few(1, 2), groups * few(1, 2), dilation=few(1, 2), groups=groups, **size
+        )
+    if kind in ("pool", "mean"):
+        layer = getattr(nn, f"{'Max' if kind == 'pool' else 'Avg'}Pool{name}")
+        return layer(few(1, 4), few(1, 3), few(0, 1), ceil_mode=draw.random() < 0.5)
+    if kind in ("batch", "instance"):
+        layer = getattr(nn, f"{'Batch' if kind == 'batch' else 'Instance'}Norm{name}")
+        return layer(few(1, 3), affine=draw.random() < 0.5)
+    if kind == "group":
+        return nn.GroupNorm(1, few(1, 3), affine=draw.random() < 0.5)
+    return draw.choice(
+        (
+            nn.Linear(few(1, 4), 2),
+            nn.LayerNorm(few(1, 4)),
+            nn.PReLU(few(1, 3)),
+            nn.GRU(few(1, 4), 2),
+        )
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_refused_where_torch_refuses_and_nowhere_else() -> None:
+    refused = 0
+    for seed in range(400):
+        draw = random.Random(seed)
+        layer = _any_layer(draw)
+        shape = tuple(draw.randint(1, 6) for _ in range(draw.randint(1, 4)))
+        try:
+            given = layer.eval()(torch.zeros(1, *shape))
+            expected = tuple((given[0] if isinstance(given, tuple) else given).shape)
+        except (RuntimeError, ValueError, IndexError):
+            expected = None
+        try:
+            found = inspect(layer, shape, fields=False).layers[0].output_shape
+        except PenchantError as error:
+            refused += 1
+            assert expected is None, f"{seed}: {layer} on {shape}: {error}"
+        else:
+            assert found == expected, f"{seed}: {layer} on {shape}"
+    assert 50 < refused < 350
