@@ -135,7 +135,8 @@ def _too_small(name: str, layer: nn.Module, shape: Shape) -> str:
         return ""
     lengths = shape[len(shape) - len(described.axes) :]
     for number, (axis, length) in enumerate(zip(described.axes, lengths, strict=True)):
-        if axis.output(length) >= 1:
+        # An empty output is one that torch's transposed convolutions give.
+        if axis.output(length) >= (0 if axis.kind == "transposed" else 1):
             continue
         said = f"{name} but gets {times(shape)}, and {axis_formula(described, number, length)}: "
         if axis.kind == "transposed":
