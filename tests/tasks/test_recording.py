@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from penchant.errors import PenchantError
-from penchant.tasks import load_recording, placed
 from penchant.tasks import _recording as recording
+from penchant.tasks import load_recording, placed
 
 
 def tone(rate: int, seconds: float = 0.25, hertz: float = 440) -> np.ndarray:

@@ -9,8 +9,16 @@ import soundfile
 import torch
 
 from penchant.errors import PenchantError
-from penchant.tasks import ClassificationTask, Labelled, LogMel, is_labelled, is_sound
-from penchant.tasks import load_labelled, load_recording, placed
+from penchant.tasks import (
+    ClassificationTask,
+    Labelled,
+    LogMel,
+    is_labelled,
+    is_sound,
+    load_labelled,
+    load_recording,
+    placed,
+)
 
 
 def write(path: Path, hertz: float, seconds: float = 0.3) -> None:

@@ -7,6 +7,7 @@ Decisions:
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -48,7 +49,7 @@ DELAYS = (Delays(5, stride=2), Delays(5, stride=2), Delays(3), Delays(3, dilatio
 """Four layers that hear 45 frames, nearly half a second, and answer every fourth."""
 
 
-class TDNN(nn.Module):
+class TDNN(nn.Sequential):
     r"""A time-delay neural network: convolutions over time, the same weights at every place.
 
     .. math:: h^l_j = \varphi\Big(b^l + \sum_{i=0}^{k_l - 1} W^l_i\,
@@ -82,6 +83,9 @@ class TDNN(nn.Module):
     networks", 1989; with dilation, Peddinti, Povey & Khudanpur, 2015.
     """
 
+    layers: nn.Sequential
+    head: nn.Conv1d
+
     def __init__(
         self,
         channels: int,
@@ -92,7 +96,6 @@ class TDNN(nn.Module):
         activation: ActivationLike = "relu",
         seed: int = 0,
     ) -> None:
-        super().__init__()
         sizes = _sizes("TDNN", channels, classes, width, delays)
         steps: list[nn.Module] = []
         for index, ((before, after), delay) in enumerate(zip(sizes, delays, strict=False)):
@@ -104,21 +107,14 @@ class TDNN(nn.Module):
             steps += [nn.ConstantPad1d((delay.reach, 0), 0.0), layer, phi]
         head = skip_init(nn.Conv1d, *sizes[-1], 1)  # type: ignore[no-untyped-call]
         _initialise(head, phi, seed, None)
-        self.layers = nn.Sequential(*steps)
-        self.head = cast(nn.Conv1d, head)
+        # torch's own modules in a row, so that whatever reads networks can read this one.
+        parts = {"layers": nn.Sequential(*steps), "head": head}
+        super().__init__(OrderedDict(**parts, mean=nn.AdaptiveAvgPool1d(1), flat=nn.Flatten()))
 
     def frames(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch classes f"]:
         """Return the logits of each place in time."""
         logits: Tensor = self.head(self.layers(x))
         return logits
-
-    def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch classes"]:
-        """Return the mean over time of the logits.
-
-        Args:
-            x: recordings of any length, at least one frame.
-        """
-        return self.frames(x).mean(-1)
 
 
 class Unshared(nn.Module):

@@ -50,6 +50,8 @@ def with_widths(
         label: design if design.width else design.replaced(width=design.usual_width or common)
         for label, design in designs.items()
     }
+    for design in chosen.values():  # what fits no such samples fails here
+        parameters(design, design.width or 0, *shape)
     if match == "width":
         return chosen
     reference = chosen[baseline]
