@@ -11,6 +11,7 @@ from penchant.cli._errors import exit_code
 from penchant.cli._explain import explain
 from penchant.cli._fit import fit
 from penchant.cli._inspect import inspect
+from penchant.cli._listen import listen
 from penchant.cli._render import render
 from penchant.cli._run import run
 
@@ -41,7 +42,7 @@ def penchant(
     """Compare networks on your picture or data under control, and use the best one."""
 
 
-for command in (compare, run, fit, render, explain, inspect):
+for command in (compare, run, fit, render, explain, inspect, listen):
     app.command()(command)
 
 
