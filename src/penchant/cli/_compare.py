@@ -14,9 +14,9 @@ def compare(
         typer.Argument(
             metavar="[SIGNALS]",
             help="Files or folders of pictures to reconstruct, or data to classify: digits, "
-            "fashion-mnist, breast-cancer, a .npz with inputs and labels, or a folder with one "
-            "subfolder of pictures a class. Several make one study over them. Without any: a "
-            "photograph that comes along.",
+            "fashion-mnist, breast-cancer, spoken-digits, a .npz with inputs and labels, or a "
+            "folder with one subfolder of pictures or recordings a class. Several make one study "
+            "over them. Without any: a photograph that comes along.",
             show_default=False,
         ),
     ] = None,
@@ -24,10 +24,12 @@ def compare(
         list[str] | None,
         option(
             "AXIS=A,B,...",
-            "Values of an axis, such as activation=relu,sine,mine.py:Snake, encoding=none,fourier "
-            "or divergence=kl,l2; several axes make their full grid.",
+            "Values of an axis, such as activation=relu,sine,mine.py:Snake, encoding=none,fourier, "
+            "divergence=kl,l2 or, on recordings, sharing=shared,unshared,dense; several axes make "
+            "their full grid.",
             default="on pictures relu, gelu, gaussian, sine, finer, and relu with NeRF "
-            "frequencies; on labelled data relu, gelu, tanh, sigmoid, and relu with l2",
+            "frequencies; on labelled data relu, gelu, tanh, sigmoid, and relu with l2; on "
+            "recordings shared, unshared, dense",
         ),
     ] = None,
     design: Annotated[
@@ -54,14 +56,20 @@ def compare(
         option("N", "Pilots a design, over its own learning rate and scale.", default=4),
     ] = None,
     match: Annotated[
-        str | None, option("width|parameters", "What designs have equal.", default="width")
+        str | None,
+        option(
+            "width|parameters",
+            "What designs have equal.",
+            default="width; parameters on recordings",
+        ),
     ] = None,
     held_out: Annotated[
         str | None,
         option(
             "PATTERN",
             "Samples that networks do not see: random:FRACTION, checkerboard, every:K or none; "
-            "for labelled data test, its own test part or a random 30 %.",
+            "for labelled data test, its own test part or a random 30 %; for recordings also takes "
+            "or speakers.",
             default="random:0.5; test",
         ),
     ] = None,

@@ -26,6 +26,7 @@ _METRIC_WORDS = {
     "iou": "IoU",
     "nll": "negative log-likelihood",
     "ece": "calibration error",
+    "accuracy_shifted": "accuracy under shifts",
 }
 
 
