@@ -59,8 +59,8 @@ def compare(
         str | None,
         option(
             "width|parameters",
-            "What designs have equal.",
-            default="width; parameters on recordings",
+            "What designs have equal; on recordings parameters, unless said.",
+            default="width",
         ),
     ] = None,
     held_out: Annotated[
