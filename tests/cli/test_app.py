@@ -84,7 +84,8 @@ def test_help_repeats_the_plans_defaults() -> None:
     assert pictures[5:] == ["relu+nerf"] and data[4:] == ["relu+l2"]
     assert shown["vary"] == (
         f"on pictures {', '.join(pictures[:5])}, and relu with NeRF frequencies; "
-        f"on labelled data {', '.join(data[:4])}, and relu with l2"
+        f"on labelled data {', '.join(data[:4])}, and relu with l2; "
+        f"on recordings {', '.join(Plan(**usual_words(['spoken-digits'])).labelled())}"
     )
 
 
