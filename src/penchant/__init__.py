@@ -56,6 +56,7 @@ _ROOMS = (
     "divergences",
     "geometry",
     "inspection",
+    "listening",
     "nn",
     "probes",
     "report",
