@@ -1,6 +1,5 @@
 """How much each position matters: the effective receptive field, measured."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError, nearest
+from penchant.geometry._copies import copied
 from penchant.geometry._receptive_field import followed_axes
 from penchant.randomness import generator
 
@@ -115,7 +115,7 @@ def effective_receptive_field(
     """
     shape = tuple(input.shape) if isinstance(input, Tensor) else tuple(input)
     kept = followed_axes(shape, axes)
-    twin = copy.deepcopy(model).eval().requires_grad_(False)
+    twin = copied(model).eval().requires_grad_(False)
     place = next(iter(twin.parameters()), torch.empty(0))
     total = torch.zeros([shape[axis] for axis in kept], dtype=torch.float64)
     for sample in range(samples):

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from penchant.geometry._copies import unpacked
+
 
 class UntraceableError(Exception):
     """The network cannot be traced, or has an operation without a rule."""
@@ -40,13 +42,23 @@ def exported(
     """
     with _quiet():
         try:
-            program = torch.export.export(model, args, kwargs, strict=False)
+            with _plain_outputs(model):
+                program = torch.export.export(model, args, kwargs, strict=False)
             if _writes_to_views(program.graph_module):
                 program = program.run_decompositions({})
         except Exception as error:  # whatever a user's code raises under export
             reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
             raise UntraceableError(f"{type(error).__name__}: {reason}"[:200]) from error
     return program
+
+
+@contextmanager
+def _plain_outputs(model: nn.Module) -> Iterator[None]:
+    handle = model.register_forward_hook(lambda _, __, output: unpacked(output))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

@@ -71,6 +71,30 @@ def gather(call: Call) -> Terms:
     return simplified((*terms, *call.value("index").terms))
 
 
+def affine_grid(call: Call) -> Terms:
+    """Places to sample at: each depends on the whole transformation."""
+    sizes = call.shape[1:]
+    theta = whole(call.value("theta").terms, [1, 2], [1, 1])
+    return tuple(
+        Term(term.source, (term.dims[0], *((Leg(size),) for size in sizes)), term.free)
+        for term in theta
+    )
+
+
+def grid_sample(call: Call) -> Terms:
+    """Samples at places that the input decides: any position may be taken."""
+    grid, rank = call.value("grid"), len(call.shape)
+    if not grid.terms:
+        raise UnknownError("grid_sampler at places that do not depend on the input")
+    call.note("grid_sample: where it samples is known only when it runs; counted as everywhere")
+    terms = whole(call.value().terms, range(2, rank), call.shape[2:])
+    places = without(whole(grid.terms, [rank - 1], [1]), rank - 1)
+    channels = (Leg(call.shape[1]),)
+    return simplified(
+        (*terms, *(Term(t.source, (t.dims[0], channels, *t.dims[1:]), t.free) for t in places))
+    )
+
+
 def cumulative(call: Call) -> Terms | tuple[Terms, ...]:
     """cumsum and its like: each index sees those up to it."""
     inputs = call.value().shape

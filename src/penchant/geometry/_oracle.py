@@ -8,7 +8,6 @@ Decisions:
 - It replaces operations where they are called, so it needs no graph of the network.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,123 +15,25 @@ from typing import Any
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode, resolve_name
 
 from penchant.errors import PenchantError
+from penchant.geometry._copies import copied, unpacked
 from penchant.geometry._fields import AxisField, LayerField, ModelFields, ReceptiveField
+from penchant.geometry._linear import LinearOperations
 from penchant.geometry._positions import Positions, extent, trimmed
 from penchant.geometry._positions import moved as shifted
 from penchant.randomness import generator
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-PASSED = _words(
-    "relu relu_ relu6 gelu silu mish elu elu_ selu selu_ celu celu_ leaky_relu leaky_relu_ rrelu "
-    "rrelu_ prelu hardtanh hardtanh_ hardswish hardsigmoid hardshrink softshrink tanhshrink "
-    "softplus softsign logsigmoid threshold threshold_ sigmoid sigmoid_ tanh tanh_ sin sin_ cos "
-    "exp exp_ log log1p sqrt rsqrt abs abs_ sign round floor ceil square erf clamp clamp_ "
-    "clamp_min clamp_max clip dropout dropout_ dropout1d dropout2d dropout3d alpha_dropout "
-    "feature_dropout feature_alpha_dropout batch_norm layer_norm group_norm instance_norm "
-    "rms_norm local_response_norm reciprocal detach"
-)
-"""What gives back its first argument in the linearised copy."""
-
-MEANS = _words("max amax min amin median logsumexp prod var std norm")
-"""What becomes a mean in the linearised copy."""
-
-
-class _Linearised(TorchFunctionMode):
-    """While it is on, operations are replaced by linear ones that see the same."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        name = (resolve_name(func) or getattr(func, "__name__", "")).rsplit(".", 1)[-1]
-        first = args[0] if args else kwargs.get("input")
-        if isinstance(first, Tensor) and first.is_floating_point():
-            if name in PASSED:
-                return first
-            if "softmax" in name or name == "softmin":
-                dim = _dim(args, kwargs)
-                return first + first.mean(-1 if dim is None else dim, keepdim=True)
-            if "max_pool" in name:
-                return _mean_pool(name, func, args, kwargs)
-            if name in ("maximum", "minimum"):
-                return (args[0] + args[1]) / 2
-            if name in MEANS and not isinstance(kwargs.get("other"), Tensor):
-                return _mean(func, name, args, kwargs)
-        return func(*args, **kwargs)
-
-
-def _dim(args: Any, kwargs: dict[str, Any]) -> Any:
-    return kwargs["dim"] if "dim" in kwargs else (args[1] if len(args) > 1 else None)
-
-
-def _mean(func: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    dim = _dim(args, kwargs)
-    if isinstance(dim, Tensor):
-        return (args[0] + dim) / 2
-    if name == "norm":
-        dim = kwargs.get("dim", args[2] if len(args) > 2 else None)
-    if dim is None:
-        return args[0].mean()
-    keepdim = bool(kwargs.get("keepdim", args[2] if len(args) > 2 and name != "norm" else False))
-    values = args[0].mean(dim, keepdim=keepdim)
-    if name in ("max", "min", "median"):
-        found = func(*args, **kwargs)
-        return type(found)((values, found[1]))
-    return values
-
-
-def _mean_pool(name: str, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Replace a maximum over windows by the windows' sum."""
-    with torch._C.DisableTorchFunction():
-        real = func(*args, **kwargs)
-    values = real[0] if isinstance(real, tuple) else real
-    signal = args[0] if args else kwargs["input"]
-    axes = int(name[name.index("pool") + 4])
-    if "adaptive" in name:
-        pool: Any = getattr(functional, f"adaptive_avg_pool{axes}d")
-        summed = pool(signal, values.shape[-axes:])
-    else:
-        names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        summed = _window_sum(signal, values, axes, given)
-    return (summed, real[1]) if isinstance(real, tuple) else summed
-
-
-def _window_sum(signal: Tensor, values: Tensor, axes: int, given: dict[str, Any]) -> Tensor:
-    def spread(value: Any, default: Any) -> list[int]:
-        entries = default if value is None or value == [] or value == () else value
-        return [entries] * axes if isinstance(entries, int) else list(entries)
-
-    kernel = spread(given["kernel_size"], 1)
-    stride = spread(given.get("stride"), kernel)
-    padding, dilation = spread(given.get("padding"), 0), spread(given.get("dilation"), 1)
-    lead, lengths = signal.shape[:-axes], values.shape[-axes:]
-    pads: list[int] = []
-    for axis in reversed(range(axes)):
-        reach = (lengths[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
-        behind = reach - signal.shape[len(lead) + axis] - padding[axis]
-        pads += [padding[axis], max(behind, 0)]
-    padded = functional.pad(signal.reshape(-1, 1, *signal.shape[-axes:]), pads)
-    weight = torch.ones(1, 1, *kernel, dtype=signal.dtype)
-    convolve: Any = (functional.conv1d, functional.conv2d, functional.conv3d)[axes - 1]
-    summed: Tensor = convolve(padded, weight, stride=stride, dilation=dilation)
-    cut = tuple(slice(0, length) for length in lengths)
-    summed = summed[(slice(None), slice(None), *cut)]
-    return torch.reshape(summed, (*lead, *lengths))
-
-
 @contextmanager
 def _on() -> Iterator[None]:
-    with _Linearised(), torch.enable_grad():
-        yield
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.enable_grad(), LinearOperations():
+            yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 def linearised(model: nn.Module) -> nn.Module:
@@ -144,7 +45,7 @@ def linearised(model: nn.Module) -> nn.Module:
     Returns:
         The copy, on the CPU.
     """
-    twin = copy.deepcopy(model).to("cpu", torch.float64)
+    twin = _in_double(copied(model).to("cpu"))
     with torch.no_grad():
         for number, parameter in enumerate(twin.parameters()):
             draws = torch.rand(
@@ -157,6 +58,23 @@ def linearised(model: nn.Module) -> nn.Module:
             if parameter.is_floating_point():
                 parameter.copy_((draws + 0.5) / share)
     return twin.requires_grad_(False)
+
+
+def _in_double(model: nn.Module) -> nn.Module:
+    """Turn all numbers of a network to double precision, complex and plain attributes too."""
+    for held in (*model.parameters(), *model.buffers()):
+        held.data = _double(held.data)
+    for module in model.modules():
+        for name, held in vars(module).items():
+            if isinstance(held, Tensor):
+                setattr(module, name, _double(held))
+    return model
+
+
+def _double(held: Tensor) -> Tensor:
+    if held.is_complex():
+        return held.to(torch.complex128)
+    return held.to(torch.float64) if held.is_floating_point() else held
 
 
 class Linearised:
@@ -200,13 +118,15 @@ class Linearised:
         try:
             with _on():
                 answer = twin(*args, **kwargs)
+        except PenchantError:
+            raise
         except Exception as error:  # whatever a user's code raises
             raise PenchantError(f"receptive_field: the model does not run: {error}") from error
         for hook in hooks:
             hook.remove()
         self.outputs = [
             leaf
-            for leaf in tree_flatten(answer)[0]
+            for leaf in tree_flatten(unpacked(answer))[0]
             if isinstance(leaf, Tensor) and leaf.requires_grad
         ]
 
@@ -228,11 +148,21 @@ class Linearised:
 
         Returns:
             A mask of each input's shape.
+
+        Raises:
+            PenchantError: the graph cannot be gone through, or its numbers overflow.
         """
         chosen = output[tuple(slice(None) if at is None else at for at in position)].sum()
-        gradients = torch.autograd.grad(
-            chosen, list(self.inputs.values()), retain_graph=True, allow_unused=True
-        )
+        if chosen.is_complex():
+            chosen = chosen.real + chosen.imag
+        try:
+            gradients = torch.autograd.grad(
+                chosen, list(self.inputs.values()), retain_graph=True, allow_unused=True
+            )
+        except RuntimeError as error:
+            raise PenchantError(f"receptive_field: no gradient can be had: {error}") from error
+        if not all(gradient is None or gradient.isfinite().all() for gradient in gradients):
+            raise PenchantError("receptive_field: a linearised copy's gradient overflows")
         return {
             name: torch.zeros(held.shape, dtype=torch.bool) if gradient is None else gradient != 0
             for (name, held), gradient in zip(self.inputs.items(), gradients, strict=True)
@@ -259,7 +189,7 @@ def measured_fields(
         The fields, marked as measured.
 
     Raises:
-        PenchantError: the model does not run, or no input has a gradient.
+        PenchantError: the model does not run, or no gradient reaches an input.
     """
     copy_ = Linearised(model, args, kwargs)
     outputs = tuple(
@@ -270,6 +200,11 @@ def measured_fields(
         LayerField(path, kind, kind, tuple(held.shape), _fields(copy_, held, axes))
         for path, kind, held in copy_.layers
     )
+    if not any(output.fields for output in outputs):
+        raise PenchantError(
+            f"receptive_field: not traced ({reason}), and no gradient of a linearised copy reaches "
+            "an input, so that nothing is known"
+        )
     note = (
         f"not traced ({reason}): measured as the support of a linearised copy's gradient, at the "
         "first, middle and last outputs"
@@ -339,11 +274,12 @@ def _projected(mask: Tensor, axis: int) -> Positions:
 
 def _axis(axis: int, length: int, base: Tensor, along: dict[int, dict[int, Tensor]]) -> AxisField:
     middle = _projected(base, axis)
-    moved = {
-        number: rows
-        for number, masks in along.items()
-        if len(set((rows := {i: _projected(mask, axis) for i, mask in masks.items()}).values())) > 1
-    }
+    moved = {}
+    for number, masks in along.items():
+        rows = {index: _projected(mask, axis) for index, mask in masks.items()}
+        # An output that sees nothing, as between the taps of an unpooling, tells of no movement.
+        if len({row for row in rows.values() if row[1]}) > 1:
+            moved[number] = rows
     if len(moved) != 1:
         note = (
             "outputs see it along two dimensions"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
+from penchant.geometry._copies import copied
 from penchant.geometry._export import UntraceableError
 from penchant.geometry._fields import LayerField, ModelFields
 from penchant.geometry._reading import fields_of
@@ -52,7 +53,8 @@ def receptive_field(
         positions, `method` is ``"measured"`` and a note says why.
 
     Raises:
-        PenchantError: an input that the model does not take.
+        PenchantError: an input that the model does not take; a part compiled by torch.jit; a
+            network that can be neither traced nor measured.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 8, 7, stride=2, padding=3), nn.MaxPool2d(3, 2, 1))
@@ -65,6 +67,7 @@ def receptive_field(
     Source: Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks",
     2019.
     """
+    _check(model)
     args, kwargs = arguments_of(model, input)
     model = settled(model, args, kwargs)
 
@@ -78,6 +81,15 @@ def receptive_field(
 
         return measured_fields(model, args, kwargs, followed, str(reason))
     return _fields(found)
+
+
+def _check(model: nn.Module) -> None:
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise PenchantError(
+                f"receptive_field: {path or 'the model'} is a {type(module).__name__}, which "
+                "cannot be looked into; give the torch.nn.Module that it was made from"
+            )
 
 
 def followed_axes(shape: tuple[int, ...], axes: Sequence[int] | None) -> tuple[int, ...]:
@@ -140,19 +152,11 @@ def settled(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     Raises:
         PenchantError: the lazy model does not run.
     """
-    import copy
-
-    from torch.nn.parameter import UninitializedBuffer, is_lazy
+    from torch.nn.parameter import is_lazy
 
     if not any(is_lazy(held) for held in (*model.parameters(), *model.buffers())):
         return model
-    # torch copies a lazy parameter, but not a lazy buffer.
-    fresh = {
-        id(held): UninitializedBuffer(device=held.device, dtype=held.dtype)  # type: ignore[call-arg]
-        for held in model.buffers()
-        if is_lazy(held)
-    }
-    twin = copy.deepcopy(model, fresh)
+    twin = copied(model)
     # Its first run draws weights, which are nobody's: the global stream is put back.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:

@@ -118,6 +118,8 @@ RULES: dict[str, Rule] = {
     ),
     "linear": mixing.linear,
     **_named(mixing.matmul, "matmul mm bmm addmm baddbmm mv"),
+    "affine_grid_generator": mixing.affine_grid,
+    **_named(mixing.grid_sample, "grid_sampler grid_sampler_2d grid_sampler_3d"),
     "bilinear": mixing.bilinear,
     **_named(mixing.cell, "lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"),
     "einsum": mixing.einsum,

@@ -197,6 +197,9 @@ class _Interpreter:
             return whole[place]
         if not isinstance(target, torch._ops.OpOverload):
             return self._higher_order(node, resolve)
+        if not target._schema.returns:
+            # It only checks something.
+            return None
         arguments = _by_name(target, [resolve(a) for a in node.args], node.kwargs, resolve)
         tensors = _tensors(arguments)
         if not any(value.terms for value in tensors):
@@ -230,12 +233,11 @@ class _Interpreter:
     ) -> Any:
         held = node.meta.get("val")
         if isinstance(held, torch.Tensor):
-            shape = tuple(int(size) for size in held.shape)
+            shape = _shape(held)
             return Value((), shape, _computed(node, arguments, tensors, held))
         if isinstance(held, list | tuple):
             return [
-                Value((), tuple(one.shape)) if isinstance(one, torch.Tensor) else one
-                for one in held
+                Value((), _shape(one)) if isinstance(one, torch.Tensor) else one for one in held
             ]
         return held
 
@@ -336,10 +338,16 @@ def _tensors(arguments: Mapping[str, Any]) -> list[Value]:
 
 def _shapes(held: Any) -> list[tuple[int, ...]]:
     if isinstance(held, torch.Tensor):
-        return [tuple(int(size) for size in held.shape)]
+        return [_shape(held)]
     if isinstance(held, list | tuple):
-        return [tuple(int(size) for size in one.shape) for one in held]
+        return [_shape(one) for one in held]
     raise UnknownError("an operation that gives a number made from the input")
+
+
+def _shape(held: torch.Tensor) -> tuple[int, ...]:
+    if not all(isinstance(size, int) for size in held.shape):
+        raise UnknownError("a tensor whose size depends on numbers")
+    return tuple(held.shape)
 
 
 def _part_sizes(arguments: Mapping[str, Any], shapes: list[tuple[int, ...]]) -> list[int]:
