@@ -276,6 +276,16 @@ def test_warnings_fit_labelled_data() -> None:
     assert "by heart" not in words and "picture" not in words
 
 
+@pytest.mark.parametrize(("seeds", "warned"), [(4, False), (5, True)])
+def test_warns_of_seeds_that_hold_out_the_same_groups_again(seeds: int, warned: bool) -> None:
+    groups = {"speakers": np.tile(np.arange(4), 15)}
+    inputs = np.arange(60.0)[:, None] * [1, -1]
+    words = Labelled("words", inputs, np.repeat([0, 1, 2], 20), groups=groups)
+    study = Study(words, designs=[{}], seeds=seeds, held_out="speakers", tune=1)
+    found = [text for text in study.warnings if "only 4 different groups" in text]
+    assert len(found) == warned
+
+
 def test_estimate_is_sane() -> None:
     study = Study(blobs(), designs=[{}], seeds=1, steps=300, tune=0)
     one, ten = (

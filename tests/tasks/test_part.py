@@ -37,6 +37,18 @@ def test_seeds_take_turns() -> None:
     assert sorted(held[:4]) == ["ann", "bob", "cy", "di"] and held[:4] == held[4:]
 
 
+@pytest.mark.parametrize(("text", "turns"), [("speakers", 4), ("speakers:2", 2), ("speakers:3", 4)])
+def test_turns_are_the_seeds_until_groups_come_again(text: str, turns: int) -> None:
+    part, task = parse_part(text, data()), ClassificationTask(data(), text)
+    masks = [part.mask(data(), seed).tobytes() for seed in range(8)]
+    assert task.turns == len(set(masks)) == turns and masks[:turns] == masks[turns : 2 * turns]
+
+
+def test_nothing_takes_turns_where_no_groups_do() -> None:
+    assert ClassificationTask(data(), "random:0.25").turns == 0
+    assert ClassificationTask(data(test=12), "test").turns == 0
+
+
 def test_the_own_test_part_is_meant_where_it_is_of_whole_groups() -> None:
     own = data(test=12)
     assert parse_part("takes", own) == parse_part("test", own) == Part()

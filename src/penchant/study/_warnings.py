@@ -48,6 +48,11 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
             )
         if isinstance(task, PictureTask) and isinstance(design, CoordinateDesign):
             found += _sampling_warnings(label, design, task.nyquist)
+    if 0 < task.turns < plan.seeds:
+        found.append(
+            f"{plan.seeds} seeds hold out only {task.turns} different groups: those that share one "
+            "are not independent, so the intervals are too narrow."
+        )
     originals = plan.labelled()
     untuned = [label for label, design in originals.items() if design.open_numbers()]
     if plan.tune == 0 and untuned:

@@ -116,6 +116,7 @@ class ClassificationTask(Task):
             outputs=len(data.classes),
             fingerprint=content.hexdigest(),
             notices=notices,
+            turns=part.turns(data),
             _part=part,
             _latest={},
         )

@@ -1,5 +1,6 @@
 """Which samples of labelled data are held out: its own test part, a share of a class, or groups."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,11 @@ class Part:
     def drawn(self) -> bool:
         """Whether it depends on the seed."""
         return bool(self.share or self.group)
+
+    def turns(self, data: Labelled) -> int:
+        """Count the seeds after which the same groups are held out again; 0 where none are."""
+        members = len(np.unique(data.groups[self.group])) if self.group else 0
+        return members // math.gcd(members, self.count) if members else 0
 
     def mask(self, data: Labelled, seed: int) -> Bool[np.ndarray, "samples"]:
         """Mark the held-out samples."""

@@ -76,6 +76,8 @@ class Task(ABC):
     """Hash of everything that scores depend on: the data and the held-out pattern."""
     notices: tuple[str, ...] = ()
     """What was done to the data on the way in, one sentence each."""
+    turns: int = 0
+    """Seeds after which the same samples are held out again, where seeds take turns; else 0."""
     noun: str = "signal"
     """What reports call the kind: a picture, a data set."""
 
