@@ -312,3 +312,55 @@ def test_refused_where_torch_refuses_and_nowhere_else() -> None:
         else:
             assert found == expected, f"{seed}: {layer} on {shape}"
     assert 50 < refused < 350
+
+
+def test_channels_that_come_last() -> None:
+    with pytest.raises(PenchantError, match=r"or put the channels before the positions, 3×9×8$"):
+        inspect(nn.Conv2d(3, 4, 3), (9, 8, 3))
+
+
+def test_parametrised_layers_have_their_plain_names() -> None:
+    from torch.nn.utils.parametrizations import weight_norm
+
+    with pytest.raises(PenchantError, match=r"the model is Conv1d\(2, 6\) but gets 3 channels"):
+        inspect(weight_norm(nn.Conv1d(2, 6, 3)), (3, 9))
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"), [(30, "2·2 = 4 does not divide: use 28 or 32"), (3, "use 4 channels")]
+)
+def test_pixel_shuffle(channels: int, words: str) -> None:
+    with pytest.raises(PenchantError, match=rf"1 is PixelShuffle\(2\) but gets .*{words}"):
+        inspect(nn.Sequential(nn.Conv2d(1, channels, 1), nn.PixelShuffle(2)), (1, 4, 4))
+    assert inspect(nn.Sequential(nn.Conv2d(1, 28, 1), nn.PixelShuffle(2)), (1, 4, 4)).outputs
+    with pytest.raises(PenchantError, match="3 does not divide: pad them to 6×9"):
+        inspect(nn.PixelUnshuffle(3), (1, 5, 9))
+
+
+class Functional(nn.Module):
+    def __init__(self, function: Callable[..., Tensor], *shape: int) -> None:
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, self.weight)
+
+
+def test_weights_of_functions() -> None:
+    linear = Functional(torch.nn.functional.linear, 7, 3)
+    with pytest.raises(
+        PenchantError, match=r"1×5 and a weight of 7×3, .* 3 features: use one for 5"
+    ):
+        inspect(linear, (5,))
+    conv = Functional(torch.nn.functional.conv2d, 7, 4, 3, 3)
+    with pytest.raises(PenchantError, match=r"a weight of 7×4×3×3, .* 4 channels: use one for 3"):
+        inspect(conv, (3, 9, 9))
+    assert inspect(conv, (4, 9, 9)).parameters == 252
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
+def test_a_compiled_part_is_named() -> None:
+    part = torch.jit.trace(nn.Linear(4, 3), torch.zeros(1, 4))
+    with pytest.raises(PenchantError, match="1 is a TopLevelTracedModule, which cannot"):
+        inspect(nn.Sequential(nn.Linear(3, 4), part), (3,))

@@ -261,3 +261,22 @@ def test_functions_have_rows_where_they_matter() -> None:
     kinds = [layer.kind for layer in inspect(Attention(), (10, 16), axes=(1,)).layers]
     attention = "scaled_dot_product_attention"
     assert kinds == ["add", "LayerNorm", "Linear", attention, "Linear", "add"]
+
+
+class Force(nn.Module):
+    """The gradient of an energy, in a forward that is run as torch runs it by default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.requires_grad_()
+        return -torch.autograd.grad(self.energy(x).sum(), x)[0]
+
+
+def test_a_forward_that_counts_on_gradients() -> None:
+    found = inspect(Force(), (3,))
+    assert found.outputs == ((1, 3),)
+    assert found.parameters == 41
+    assert torch.is_grad_enabled()

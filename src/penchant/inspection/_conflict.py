@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from penchant.inspection._words import Shape, times
+from penchant.inspection._words import Shape, counted, times
 
 ARITHMETIC = ("add", "sub", "mul", "div", "truediv")
 """Functions that Python's signs stand for."""
@@ -39,6 +39,11 @@ def conflict(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
         return _broadcast(name, shapes)
     if name in ("matmul", "bmm", "mm"):
         return _product(name, shapes[0], shapes[1])
+    if name == "linear":
+        return _weighted(name, shapes[0], shapes[1], shapes[0][-1:], shapes[1][-1:], "feature")
+    if name in ("conv1d", "conv2d", "conv3d"):
+        groups = kwargs.get("groups", args[6] if len(args) > 6 else 1)
+        return _convolved(name, shapes[0], shapes[1], groups)
     return ""
 
 
@@ -97,6 +102,25 @@ def _viewed(name: str, args: Sequence[Any]) -> str:
         return ""
     said = f"{name}({', '.join(map(str, sizes))}) gets {times(shape)}, {total} numbers"
     return f"{said}: behind the batch there are {'·'.join(map(str, shape[1:]))} = {prod(shape[1:])}"
+
+
+def _convolved(name: str, input: Shape, weight: Shape, groups: int) -> str:
+    if len(weight) != int(name[4]) + 2 or len(input) not in (len(weight), len(weight) - 1):
+        return ""
+    channels = input[1 - len(weight)]
+    return _weighted(name, input, weight, (channels,), (weight[1] * groups,), "channel")
+
+
+def _weighted(
+    name: str, input: Shape, weight: Shape, found: Shape, wanted: Shape, word: str
+) -> str:
+    """Say how many features or channels a weight is for, where its input has others."""
+    if not found or not wanted or found == wanted:
+        return ""
+    return (
+        f"{name} gets {times(input)} and a weight of {times(weight)}, which is for "
+        f"{counted(wanted[0], word)}: use one for {found[0]}"
+    )
 
 
 def _product(name: str, one: Shape, two: Shape) -> str:

@@ -82,6 +82,12 @@ def inspect(
             f"inspect(model={type(model).__name__}): needs a torch.nn.Module written in Python, "
             "or file.py:Class"
         )
+    for path, part in model.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise PenchantError(
+                f"inspect: {path} is a {type(part).__name__}, which cannot be looked into; give "
+                "the torch.nn.Module that it was made from"
+            )
     if depth is not None and depth < 1:
         raise PenchantError(f"inspect(depth={depth}): whole numbers from 1 fit")
     if input is None:
@@ -145,17 +151,28 @@ def _on_meta(model: nn.Module, arguments: Arguments) -> _Pass:
 
 
 def _record(
-    twin: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], arguments: Arguments
+    twin: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    arguments: Arguments,
+    gradients: bool = False,
 ) -> tuple[Recorder, Any]:
-    recorder = Recorder(twin)
+    recorder = Recorder(twin, gradients)
     try:
         with torch.device("meta"):
             return recorder, recorder.run(args, kwargs)
     except Exception as error:
+        if _wants_gradients(error) and not gradients:
+            return _record(twin, args, kwargs, arguments, gradients=True)
         trouble = recorder.where()
         if trouble and trouble.certain:
             raise _CertainError(str(told(error, recorder, arguments))) from error
         raise
+
+
+def _wants_gradients(error: Exception) -> bool:
+    """Say whether a forward failed since it takes gradients, as of an energy by its places."""
+    return isinstance(error, RuntimeError) and "does not require grad" in str(error)
 
 
 def _on_zeros(model: nn.Module, arguments: Arguments, reason: Exception) -> _Pass:

@@ -98,7 +98,11 @@ def _conv(layer: _ConvNd, args: tuple[Any, ...], origin: Origin) -> str:
                 f"{said}use in_channels={channels}, which groups={layer.groups} does not divide, "
                 f"with groups={fit}" + (" or 1" if fit > 1 else "")
             )
-        return f"{said}use in_channels={channels}"
+        turned = ""
+        if len(shape) == axes + 2 and shape[-1] == layer.in_channels:
+            first = times((shape[-1], *shape[1:-1]))
+            turned = f", or put the channels before the positions, {first}"
+        return f"{said}use in_channels={channels}{turned}"
     return _too_small(name, layer, shape)
 
 
@@ -115,7 +119,9 @@ def _pool(layer: nn.Module, args: tuple[Any, ...], origin: Origin) -> str:
 
 def _torch_name(module: nn.Module) -> str:
     """Return the name of the nearest class that torch defines."""
-    names = (b.__name__ for b in type(module).__mro__ if b.__module__.startswith("torch.nn"))
+    # A parametrised layer's own class is made by torch.nn.utils.
+    bases = (b for b in type(module).__mro__ if b.__module__.startswith("torch.nn.modules"))
+    names = (base.__name__ for base in bases)
     return next(names).removeprefix("Lazy")
 
 
@@ -265,6 +271,31 @@ def _prelu(layer: nn.PReLU, args: tuple[Any, ...], origin: Origin) -> str:
     return f"{said}: use num_parameters={channels} or 1"
 
 
+def _pixel_shuffle(layer: nn.PixelShuffle, args: tuple[Any, ...], origin: Origin) -> str:
+    shape, step = tuple(args[0].shape), layer.upscale_factor
+    square = step * step
+    if len(shape) < 3 or shape[-3] % square == 0:
+        return ""
+    below = shape[-3] // square * square
+    fitting = f"{below} or {below + square}" if below else f"{square}"
+    return (
+        f"PixelShuffle({step}) but gets {counted(shape[-3], 'channel')} ({times(shape)}), which "
+        f"{step}·{step} = {square} does not divide: use {fitting} channels"
+    )
+
+
+def _pixel_unshuffle(layer: nn.PixelUnshuffle, args: tuple[Any, ...], origin: Origin) -> str:
+    shape, step = tuple(args[0].shape), layer.downscale_factor
+    lengths = shape[-2:]
+    if len(shape) < 3 or not any(length % step for length in lengths):
+        return ""
+    fitting = times([-(-length // step) * step for length in lengths])
+    return (
+        f"PixelUnshuffle({step}) but gets {times(shape)}, whose last axes {step} does not divide: "
+        f"pad them to {fitting}"
+    )
+
+
 _CHECKS: tuple[tuple[type[nn.Module], Callable[[Any, tuple[Any, ...], Origin], str]], ...] = (
     (nn.Linear, _linear),
     (_ConvNd, _conv),
@@ -281,4 +312,6 @@ _CHECKS: tuple[tuple[type[nn.Module], Callable[[Any, tuple[Any, ...], Origin], s
     (nn.RNNCellBase, _cell),
     (nn.MultiheadAttention, _attention),
     (nn.PReLU, _prelu),
+    (nn.PixelShuffle, _pixel_shuffle),
+    (nn.PixelUnshuffle, _pixel_unshuffle),
 )

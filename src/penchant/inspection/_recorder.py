@@ -96,11 +96,13 @@ class Recorder(TorchFunctionMode):
 
     Args:
         model: a copy that may be given hooks.
+        gradients: whether gradients can be taken in the pass.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, gradients: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.gradients = gradients
         self.counter = FlopCounterMode(display=False, custom_mapping=_more_flops())
         # Its own tracker of modules hooks tensors, and cannot bear gradients within a forward.
         self.counter.mod_tracker = cast(Any, _NoModules())
@@ -128,6 +130,7 @@ class Recorder(TorchFunctionMode):
         with ExitStack() as stack:
             stack.enter_context(_hooks(self))
             stack.enter_context(_plain_kernels())
+            stack.enter_context(torch.set_grad_enabled(self.gradients))
             stack.enter_context(self.counter)
             stack.enter_context(self)
             return self.model(*args, **kwargs)
@@ -272,7 +275,7 @@ def _plain_kernels() -> Iterator[None]:
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said by torch of flags that are restored
             with torch.backends.mkldnn.flags(enabled=False):
                 yield
