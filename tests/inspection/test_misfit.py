@@ -364,3 +364,43 @@ def test_a_compiled_part_is_named() -> None:
     part = torch.jit.trace(nn.Linear(4, 3), torch.zeros(1, 4))
     with pytest.raises(PenchantError, match="1 is a TopLevelTracedModule, which cannot"):
         inspect(nn.Sequential(nn.Linear(3, 4), part), (3,))
+
+
+UNEQUAL: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
+    "the worst axis decides": (
+        nn.Conv2d(3, 3, 6, dilation=2),
+        (3, 7, 5),
+        "use padding=3 or an input of at least 11",
+    ),
+    "both are short, by other lengths": (
+        nn.Conv2d(1, 1, (5, 7)),
+        (1, 2, 3),
+        "use padding=2, an input of at least 5×7 or kernel_size=(2, 3)",
+    ),
+    "pooling": (
+        nn.MaxPool2d(5, 3),
+        (7, 4, 1),
+        "use padding=2, an input of at least 5 or kernel_size=1",
+    ),
+    "padding does not help torch here": (
+        nn.AvgPool3d(3, 1, padding=1),
+        (1, 2, 5, 5),
+        "use an input of at least 3 or kernel_size=2",
+    ),
+    "groups": (nn.GroupNorm(2, 8), (7, 4), "use num_channels=7 with num_groups=1, since 2 does"),
+    "nothing comes out": (
+        nn.ConvTranspose1d(2, 1, 4, padding=3),
+        (2, 3),
+        "use less padding or an input of at least 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNEQUAL)
+def test_the_numbers_fit_every_axis(name: str) -> None:
+    layer, shape, words = UNEQUAL[name]
+    with pytest.raises((RuntimeError, ValueError)):
+        layer(torch.zeros(1, *shape))
+    with pytest.raises(PenchantError) as caught:
+        inspect(layer, shape)
+    assert words in str(caught.value)

@@ -5,7 +5,7 @@ Decisions:
 - Each check is what torch itself refuses, no more; layers with a forward of their own are theirs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import gcd, prod
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.pooling import _AvgPoolNd, _MaxPoolNd
 
 from penchant.errors import PenchantError
-from penchant.geometry import window_of
+from penchant.geometry import AxisWindow, window_of
 from penchant.inspection._formula import axis_formula
 from penchant.inspection._words import Shape, counted, times
 
@@ -140,23 +140,64 @@ def _too_small(name: str, layer: nn.Module, shape: Shape) -> str:
     if described is None:
         return ""
     lengths = shape[len(shape) - len(described.axes) :]
-    for number, (axis, length) in enumerate(zip(described.axes, lengths, strict=True)):
-        # An empty output is one that torch's transposed convolutions give.
-        if axis.output(length) >= (0 if axis.kind == "transposed" else 1):
-            continue
-        said = f"{name} but gets {times(shape)}, and {axis_formula(described, number, length)}: "
-        if axis.kind == "transposed":
-            return f"{said}use less padding or an input of at least {axis.least_input()}"
-        missing = axis.extent - length
-        padding = -(-missing // 2)
-        largest = length + axis.before + axis.after
-        options = [f"an input of at least {axis.least_input()}"]
-        if axis.kind != "pool" or padding <= axis.kernel // 2:
-            options.insert(0, f"padding={padding}")
-        if axis.dilation == 1:
-            options.append(f"kernel_size={largest}")
-        return f"{said}use {', '.join(options[:-1])} or {options[-1]}"
-    return ""
+    pairs = list(enumerate(zip(described.axes, lengths, strict=True)))
+    failing = [number for number, (axis, length) in pairs if not _gives(layer, axis, length)]
+    if not failing:
+        return ""
+    axes, places = described.axes, range(len(lengths))
+    said = f"{name} but gets {times(shape)}, and "
+    said += "; ".join(dict.fromkeys(axis_formula(described, at, lengths[at]) for at in failing))
+    if axes[0].kind == "transposed":
+        least = [axes[at].least_input() if at in failing else lengths[at] for at in places]
+        return f"{said}: use less padding or an input of at least {_least(least, failing)}"
+    padded = _keeps_padding(layer)
+    if not padded and any(axis.before for axis in axes):
+        said += (
+            ", which torch refuses where an input is smaller than the kernel without its padding"
+        )
+    short = [axes[at].extent - lengths[at] if at in failing else 0 for at in places]
+    pads = [max(axes[at].before, -(-short[at] // 2)) for at in places]
+    room = [lengths[at] + (axes[at].before + axes[at].after if padded else 0) for at in places]
+    kernels = [min(axes[at].kernel, room[at]) for at in places]
+    needed = [axis.least_input() if padded else axis.kernel for axis in axes]
+    least = [needed[at] if at in failing else lengths[at] for at in places]
+    options = [f"an input of at least {_least(least, failing)}"]
+    alike = len(set(axes)) == 1
+    pads = [max(pads)] * len(pads) if alike else pads
+    fits = all(pad <= axis.kernel // 2 for pad, axis in zip(pads, axes, strict=True))
+    if padded and (axes[0].kind != "pool" or fits):
+        options.insert(0, f"padding={_one_or_each(pads)}")
+    if all(axis.dilation == 1 for axis in axes):
+        kernels = [min(kernels)] * len(kernels) if alike else kernels
+        if axes[0].kind != "pool" or all(
+            2 * axis.before <= kernel for axis, kernel in zip(axes, kernels, strict=True)
+        ):
+            options.append(f"kernel_size={_one_or_each(kernels)}")
+    told = " or ".join(filter(None, (", ".join(options[:-1]), options[-1])))
+    return f"{said}: use {told}"
+
+
+def _keeps_padding(layer: nn.Module) -> bool:
+    """Say whether padding helps a layer over a short input; not torch's AvgPool3d."""
+    return not isinstance(layer, nn.AvgPool3d)
+
+
+def _gives(layer: nn.Module, axis: AxisWindow, length: int) -> bool:
+    """Say whether torch gives something along an axis."""
+    if axis.kind == "transposed":
+        # Of an empty output torch's transposed convolutions in 2 and 3 dimensions give some.
+        return axis.output(length) >= (1 if isinstance(layer, nn.ConvTranspose1d) else 0)
+    return axis.output(length) >= 1 and (_keeps_padding(layer) or length >= axis.kernel)
+
+
+def _least(lengths: Sequence[int], failing: Sequence[int]) -> str:
+    """Write the lengths that are needed, once where those that are too short need the same."""
+    short = {lengths[at] for at in failing}
+    return str(short.pop()) if len(short) == 1 else times(lengths)
+
+
+def _one_or_each(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(set(numbers)) == 1 else f"({', '.join(map(str, numbers))})"
 
 
 def _batch_norm(layer: _BatchNorm, args: tuple[Any, ...], origin: Origin) -> str:
@@ -184,7 +225,11 @@ def _group_norm(layer: nn.GroupNorm, args: tuple[Any, ...], origin: Origin) -> s
     shape, name = tuple(args[0].shape), f"GroupNorm({layer.num_groups}, {layer.num_channels})"
     if len(shape) < 2 or layer.weight is None:
         return ""
-    return _features(name, "num_channels", shape, layer.num_channels, "channel")
+    said = _features(name, "num_channels", shape, layer.num_channels, "channel")
+    if said and shape[1] % layer.num_groups:
+        said += f" with num_groups={gcd(shape[1], layer.num_groups)}"
+        said += f", since {layer.num_groups} does not divide it"
+    return said
 
 
 def _features(name: str, argument: str, shape: Shape, wanted: int, word: str) -> str:
