@@ -155,26 +155,34 @@ def _too_small(name: str, layer: nn.Module, shape: Shape) -> str:
         said += (
             ", which torch refuses where an input is smaller than the kernel without its padding"
         )
-    short = [axes[at].extent - lengths[at] if at in failing else 0 for at in places]
-    pads = [max(axes[at].before, -(-short[at] // 2)) for at in places]
-    room = [lengths[at] + (axes[at].before + axes[at].after if padded else 0) for at in places]
-    kernels = [min(axes[at].kernel, room[at]) for at in places]
-    needed = [axis.least_input() if padded else axis.kernel for axis in axes]
-    least = [needed[at] if at in failing else lengths[at] for at in places]
-    options = [f"an input of at least {_least(least, failing)}"]
-    alike = len(set(axes)) == 1
-    pads = [max(pads)] * len(pads) if alike else pads
-    fits = all(pad <= axis.kernel // 2 for pad, axis in zip(pads, axes, strict=True))
-    if padded and (axes[0].kind != "pool" or fits):
-        options.insert(0, f"padding={_one_or_each(pads)}")
-    if all(axis.dilation == 1 for axis in axes):
-        kernels = [min(kernels)] * len(kernels) if alike else kernels
-        if axes[0].kind != "pool" or all(
-            2 * axis.before <= kernel for axis, kernel in zip(axes, kernels, strict=True)
-        ):
-            options.append(f"kernel_size={_one_or_each(kernels)}")
+    options = _remedies(axes, lengths, failing, padded)
     told = " or ".join(filter(None, (", ".join(options[:-1]), options[-1])))
     return f"{said}: use {told}"
+
+
+def _remedies(
+    axes: Sequence[AxisWindow], lengths: Shape, failing: Sequence[int], padded: bool
+) -> list[str]:
+    """List paddings, inputs and kernels with which a window fits along every axis."""
+    places, pool, alike = range(len(axes)), axes[0].kind == "pool", len(set(axes)) == 1
+    pads, kernels, least = [], [], []
+    for at in places:
+        axis, length = axes[at], lengths[at]
+        short = axis.extent - length if at in failing else 0
+        pads.append(max(axis.before, -(-short // 2)))
+        kernels.append(min(axis.kernel, length + padded * (axis.before + axis.after)))
+        needed = axis.least_input() if padded else axis.kernel
+        least.append(needed if at in failing else length)
+    if alike:
+        # One number is written for all axes, and so must serve them all.
+        pads, kernels = [max(pads)] * len(axes), [min(kernels)] * len(axes)
+    options = [f"an input of at least {_least(least, failing)}"]
+    if padded and not (pool and any(pads[at] > axes[at].kernel // 2 for at in places)):
+        options.insert(0, f"padding={_one_or_each(pads)}")
+    wide = pool and any(2 * axes[at].before > kernels[at] for at in places)
+    if not wide and all(axis.dilation == 1 for axis in axes):
+        options.append(f"kernel_size={_one_or_each(kernels)}")
+    return options
 
 
 def _keeps_padding(layer: nn.Module) -> bool:
