@@ -75,6 +75,13 @@ def test_masks_near_minus_infinity_shut() -> None:
     assert (fields.size, fields.start) == ((3,), (-1,))
 
 
+def test_a_function_without_a_rule_is_named_without_its_address() -> None:
+    model = Does(lambda m, x: torch.func.vmap(m["c"])(x), c=nn.Conv1d(1, 2, 3))
+    fields = _measured(model, (2, 1, 12))
+    assert fields.size == (3,)
+    assert " at 0x" not in fields.notes[0]
+
+
 def test_types_that_a_forward_asks_for() -> None:
     def forward(m, x):
         y = torch.zeros(1, 1, 24, dtype=torch.float32) + x.half().to(torch.float32)
@@ -117,6 +124,17 @@ def test_nothing_known_is_said() -> None:
     model = Does(_undecided(lambda _, x: torch.from_numpy(x.detach().clone().numpy())))
     with pytest.raises(PenchantError, match=r"not traced \(.*nothing is known|does not run"):
         receptive_field(model, LINE)
+
+
+def test_what_a_forward_raises_is_told_in_one_line() -> None:
+    def fails(_, x):
+        raise RuntimeError("first\n" + "long " * 100)
+
+    with pytest.raises(PenchantError) as caught:
+        receptive_field(Does(fails), LINE)
+    assert "does not run: first long" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")

@@ -1,4 +1,4 @@
-"""A network's copy, and what it returns, in forms that torch's own tools take."""
+"""A network's copy, what it returns, and what it raises, in forms that can be handled."""
 
 import copy
 from collections.abc import Mapping
@@ -47,3 +47,14 @@ def unpacked(held: Any) -> Any:
     if type(held) in (list, tuple):
         return type(held)(unpacked(entry) for entry in held)
     return held
+
+
+def in_a_line(error: BaseException) -> str:
+    """Tell what a user's code raised in one line that is not too long.
+
+    Example:
+        >>> in_a_line(RuntimeError("shapes differ:\\n3 and 4"))
+        'shapes differ: 3 and 4'
+    """
+    line = " ".join(str(error).split())
+    return line if len(line) <= 200 else f"{line[:199]}…"

@@ -17,7 +17,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
-from penchant.geometry._copies import copied, unpacked
+from penchant.geometry._copies import copied, in_a_line, unpacked
 from penchant.geometry._fields import AxisField, LayerField, ModelFields, ReceptiveField
 from penchant.geometry._linear import LinearOperations
 from penchant.geometry._positions import Positions, extent, trimmed
@@ -121,7 +121,9 @@ class Linearised:
         except PenchantError:
             raise
         except Exception as error:  # whatever a user's code raises
-            raise PenchantError(f"receptive_field: the model does not run: {error}") from error
+            raise PenchantError(
+                f"receptive_field: the model does not run: {in_a_line(error)}"
+            ) from error
         for hook in hooks:
             hook.remove()
         self.outputs = [
@@ -160,7 +162,9 @@ class Linearised:
                 chosen, list(self.inputs.values()), retain_graph=True, allow_unused=True
             )
         except RuntimeError as error:
-            raise PenchantError(f"receptive_field: no gradient can be had: {error}") from error
+            raise PenchantError(
+                f"receptive_field: no gradient can be had: {in_a_line(error)}"
+            ) from error
         if not all(gradient is None or gradient.isfinite().all() for gradient in gradients):
             raise PenchantError("receptive_field: a linearised copy's gradient overflows")
         return {

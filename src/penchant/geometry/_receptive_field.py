@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
-from penchant.geometry._copies import copied
+from penchant.geometry._copies import copied, in_a_line
 from penchant.geometry._export import UntraceableError
 from penchant.geometry._fields import LayerField, ModelFields
 from penchant.geometry._reading import fields_of
@@ -162,7 +162,9 @@ def settled(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         try:
             twin(*args, **kwargs)
         except Exception as error:  # whatever a user's code raises
-            raise PenchantError(f"receptive_field: the model does not run: {error}") from error
+            raise PenchantError(
+                f"receptive_field: the model does not run: {in_a_line(error)}"
+            ) from error
     return twin
 
 

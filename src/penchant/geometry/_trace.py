@@ -246,7 +246,7 @@ class _Interpreter:
         resolved = [resolve(argument) for argument in node.args]
         graphs = [at for at, held in enumerate(resolved) if isinstance(held, torch.fx.GraphModule)]
         if len(graphs) != 1:
-            raise UnknownError(str(node.target))
+            raise UnknownError(getattr(node.target, "__name__", str(node.target)))
         inner = self._run(resolved[graphs[0]], resolved[graphs[0] + 1 :])
         return inner["output of the graph"]
 
