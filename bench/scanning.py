@@ -3,8 +3,9 @@
 Window by window stands at its best: the windows are a view of the signal (`unfold`), taken in
 blocks of the size that is quickest here, and evaluated in the two ways that know the groups, the
 MLP's own and the strided convolutions over a batch of windows; the quicker one counts. Beside it
-stands the plain MLP with its zeros written out, on a tenth of the windows. All sides take turns on
-one thread, in processor seconds; times are medians over the turns, ratios medians of the turns'.
+stand the plain MLP with its zeros written out, on a tenth of the windows, and a loop that takes one
+window at a time, on a two-hundredth. All sides take turns on one thread, in processor seconds;
+times are medians over the turns, ratios medians of the turns'.
 """
 
 import argparse
@@ -22,9 +23,10 @@ from penchant.nn import ScanningMLP, dense_pass, evaluate_in_blocks
 SAMPLES = 100_000
 BLOCKS = (256, 512, 1024, 2048, 4096)
 TENTH = 10
+FEW = 200
 HEADER = (
     "multiply-adds: dense | by window | converted | fewer | written out | by window "
-    "| converted | sooner than written out | than by window |"
+    "| converted | sooner than written out | than by window | than one at a time |"
 )
 
 
@@ -75,7 +77,7 @@ def compare(channels: int, filters: int, depth: int, turns: int) -> str:
     signal = torch.randn(1, channels, SAMPLES, generator=torch.Generator().manual_seed(0))
     windows = signal[0].unfold(-1, mlp.window[0], 1).movedim(0, 1)
     strided, dense, written = mlp.to_conv(), mlp.to_conv(stride=1), mlp.unshared()
-    tenth = windows[: len(windows) // TENTH]
+    tenth, few = windows[: len(windows) // TENTH], windows[: len(windows) // FEW]
     own, conv, plain = (quickest_block(model, windows) for model in (mlp, strided, written))
     agree(evaluate_in_blocks(dense, signal)[0].T, by_windows(mlp, windows, own))
     taken = interleaved(
@@ -84,6 +86,7 @@ def compare(channels: int, filters: int, depth: int, turns: int) -> str:
             lambda: by_windows(strided, windows, conv),
             lambda: by_windows(written, tenth, plain),
             lambda: evaluate_in_blocks(dense, signal),
+            lambda: by_windows(mlp, few, 1),
         ],
         turns,
     )
@@ -94,7 +97,8 @@ def compare(channels: int, filters: int, depth: int, turns: int) -> str:
         f"| {counts.windows / 1e6:,.0f} M | {counts.converted / 1e6:,.0f} M "
         f"| {counts.windows / counts.converted:.1f}× | {TENTH * taken.median(2) * 1e3:,.0f} ms "
         f"| {taken.median(quicker) * 1e3:.0f} ms | {taken.median(3) * 1e3:.1f} ms "
-        f"| {TENTH * taken.ratio(2, 3):.0f}× | {taken.ratio(quicker, 3):.1f}× |"
+        f"| {TENTH * taken.ratio(2, 3):.0f}× | {taken.ratio(quicker, 3):.1f}× "
+        f"| {FEW * taken.ratio(4, 3):,.0f}× |"
     )
 
 
@@ -134,7 +138,7 @@ def table(turns: int = 5) -> str:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     keep_memory()
-    rule = "|--:" * 12 + "|"
+    rule = "|--:" * 13 + "|"
     head = f"| channels | filters | window | {HEADER}"
     lines = [head, rule]
     for channels, filters in ((1, 8), (1, 16), (1, 32), (16, 16), (40, 16)):
