@@ -9,7 +9,8 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from penchant.pages import (
-    FONT_SIZE,
+    DASHES,
+    LETTER,
     MUTED,
     RULE,
     SERIES,
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT, _LEFT, _BELOW, _ABOVE = 240.0, 42.0, 36.0, 12.0
-_LETTER = 0.56 * FONT_SIZE
-_DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)))
 _MARKERS = ("o", "s", "D")
 LEAST = 10
 """Predictions in a bin that is shown: of fewer, the share that comes true is mostly chance."""
 
 
 def _axes(names: Sequence[str]) -> tuple["Figure", "Axes"]:
-    right = 16 + _LETTER * max(map(len, names))
+    right = 16 + LETTER * max(map(len, names))
     sheet = figure(height=_HEIGHT)
     place = (_LEFT / WIDTH, _BELOW / _HEIGHT, 1 - (_LEFT + right) / WIDTH)
     axes = sheet.add_axes((*place, 1 - (_BELOW + _ABOVE) / _HEIGHT))
@@ -78,7 +77,7 @@ def distances(
             mean,
             color=SERIES[i],
             linewidth=1.8,
-            linestyle=_DASHES[i],
+            linestyle=DASHES[i],
             marker=_MARKERS[i],
             markersize=4,
             clip_on=False,
@@ -121,7 +120,7 @@ def diagram(name: str, alt: str, lines: Mapping[str, Reliability], chance: str) 
             y,
             color=SERIES[i],
             linewidth=1.5,
-            linestyle=_DASHES[i],
+            linestyle=DASHES[i],
             marker=_MARKERS[i],
             markersize=4.5,
             clip_on=False,
