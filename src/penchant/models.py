@@ -78,7 +78,7 @@ def _execute(path: Path, source: str) -> ModuleType:
     module.__file__ = str(path)
     # Dataclasses and pickling look for a class's module there.
     sys.modules[module.__name__] = module
-    with _one_line(f"{path} fails"):
+    with in_one_line(f"{path} fails"):
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
     return module
 
@@ -91,7 +91,7 @@ def _import(name: str, source: str) -> ModuleType:
     if found is None:
         hint = f"; for a file, write {name}.py:" if Path(f"{name}.py").is_file() else ""
         raise PenchantError(f"{source}: there is no module {name!r} that can be imported{hint}")
-    with _one_line(f"{name} fails"):
+    with in_one_line(f"{name} fails"):
         return importlib.import_module(name)
 
 
@@ -127,13 +127,13 @@ def _make(maker: object, source: str) -> object:
         ) from None
     except ValueError:  # no signature to be had: calling it will tell
         pass
-    with _one_line(f"{source}() fails"):
+    with in_one_line(f"{source}() fails"):
         made: object = maker()
     return made
 
 
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def in_one_line(what: str) -> Iterator[None]:
     """Turn whatever a user's code raises into one line."""
     try:
         yield

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from penchant.errors import PenchantError, nearest
+from penchant.models import in_one_line
 
 
 def is_own(name: str) -> bool:
@@ -45,13 +46,10 @@ def load(name: str) -> object:
     assert spec is not None and spec.loader is not None
     module = ModuleType(spec.name)
     module.__file__ = str(path)
-    try:
-        # Not through sys.modules or a cached bytecode: two files of one name stay apart, and an
-        # edited file is read anew.
+    # Not through sys.modules or a cached bytecode: two files of one name stay apart, and an edited
+    # file is read anew.
+    with in_one_line(f"{path} fails"):
         exec(compile(path.read_text(), str(path), "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:
-        message = " ".join(str(error).split())
-        raise PenchantError(f"{path} fails: {type(error).__name__}: {message}") from error
     if not hasattr(module, attribute):
         names = [n for n in vars(module) if not n.startswith("_")]
         raise PenchantError(f"{path} has no {attribute!r}: {nearest(attribute, names)}")

@@ -40,13 +40,11 @@ def _written(path: Path) -> str:
     return f"./{path}" if is_name(str(path)) else str(path)
 
 
-def load_signals(
-    signals: Signal | Sequence[Signal], plan: Plan
-) -> tuple[list[str], tuple[Task, ...]]:
+def load_signals(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tuple[Task, ...]]:
     """Turn signals into tasks.
 
     Args:
-        signals: one or several.
+        signals: as `listed` makes them.
         plan: says how large a picture is, what is held out, and how noisy the rest is.
 
     Returns:
@@ -58,7 +56,7 @@ def load_signals(
     """
     paths: list[str] = []
     tasks: list[Task] = []
-    for signal in listed(signals):
+    for signal in signals:
         if isinstance(signal, str | Path):
             for place in signal_places(str(signal)):
                 paths.append(place)
