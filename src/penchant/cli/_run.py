@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
-from penchant.cli._options import DryRun, Fresh, Jobs, Out
+from penchant.cli._options import DryRun, Fresh, Jobs, Out, option
 
 
 def run(
     plan: Annotated[Path, typer.Argument(metavar="study.toml", help="The study's file.")],
+    profile: Annotated[
+        str | None,
+        option("NAME", "Which of the file's profiles, such as quick.", default="its first"),
+    ] = None,
     jobs: Jobs = None,
     out: Out = None,
     fresh: Fresh = False,
@@ -19,4 +23,4 @@ def run(
     from penchant.cli._conduct import conduct
     from penchant.study import Study
 
-    conduct(Study.read(plan, out=out), jobs=jobs, fresh=fresh, dry_run=dry_run)
+    conduct(Study.read(plan, out=out, profile=profile), jobs=jobs, fresh=fresh, dry_run=dry_run)

@@ -21,6 +21,7 @@ from penchant.errors import PenchantError, nearest
 from penchant.study import _own
 from penchant.study._design import Design, one_line
 from penchant.study._families import design
+from penchant.study._profiles import profiled
 from penchant.tasks import (
     DATA_SETS,
     ClassificationTask,
@@ -323,8 +324,12 @@ def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
     return (head + tomli_w.dumps({k: v for k, v in document.items() if v not in ({}, [])})).encode()
 
 
-def read_toml(path: Path) -> tuple[Plan, list[str]]:
+def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
     """Read a study's file.
+
+    Args:
+        path: the file.
+        profile: which of its profiles; see `profiled`.
 
     Returns:
         The plan, and the signals with paths resolved against the file's folder.
@@ -340,6 +345,7 @@ def read_toml(path: Path) -> tuple[Plan, list[str]]:
         raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
     except (ValueError, RecursionError) as error:  # tomllib lets int's and the stack's limits pass
         raise PenchantError(f"{path} is not TOML: {error}") from error
+    words = profiled(words, profile, path)
     signals = words.pop("signals", [])
     if not (isinstance(signals, list) and signals and all(isinstance(s, str) for s in signals)):
         raise PenchantError(

@@ -25,6 +25,7 @@ from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Event, Finished, Job
 from penchant.study._model_file import network_from
 from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
+from penchant.study._profiles import default_folder
 from penchant.study._results import Pilot, Reconstruction, Results, Run
 from penchant.study._signals import Signal, chosen_metric, listed, load_signals
 from penchant.study._store import MEMORY, Store
@@ -74,16 +75,24 @@ class Study:
         self.designs = self._with_widths()
 
     @classmethod
-    def read(cls, path: str | Path, *, out: str | Path | None = None) -> "Study":
+    def read(
+        cls, path: str | Path, *, out: str | Path | None = None, profile: str | None = None
+    ) -> "Study":
         """Make the study that a TOML file describes.
 
         Args:
             path: the file; paths in it are relative to it.
-            out: the study's folder, by default the file's.
+            out: the study's folder, by default the file's; for a file with profiles
+                ``NAME-PROFILE`` in the current folder.
+            profile: which of the file's profiles, by default the first.
+
+        Raises:
+            PenchantError: the file is no study, or has no such profile.
         """
-        plan, signals = read_toml(Path(path))
+        path = Path(path)
+        plan, signals = read_toml(path, profile)
         words = plan.model_dump(exclude_unset=True)
-        return cls(signals, out=Path(path).parent if out is None else out, **words)
+        return cls(signals, out=default_folder(path, profile) if out is None else out, **words)
 
     def _with_widths(self) -> tuple[dict[str, Design], ...]:
         """For each signal its designs by label: resolved and with widths, before pilots.
