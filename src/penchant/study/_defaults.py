@@ -49,9 +49,10 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
         "default": 0.012,
     },
     "sgd": {"default": 0.1},
+    "momentum": {"default": 0.01},
 }
 """Coordinate networks': by optimiser, then by activation; the best rate is nearly proportional to
-1/scale. Gradient descent's is a guess for pilots to start from."""
+1/scale. Gradient descent's two are guesses for pilots to start from."""
 
-DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3}
+DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3, "momentum": 0.03}
 """Dense networks', by optimiser."""

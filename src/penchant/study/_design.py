@@ -36,6 +36,8 @@ class Design(BaseModel, ABC):
     """Units of a hidden layer."""
     optimizer: OptimizerName = "muon"
     learning_rate: float | None = Positive
+    weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """What pulls matrices and convolutions towards 0 (see `Recipe`); by default the family's."""
     divergence: str | None = None
     """What training minimises; by default the task's own choice."""
     link: LinkName | None = None

@@ -175,7 +175,9 @@ def fit(
     split = task.split(seed)
     network = chosen.build(task.shape, task.outputs, seed)
     assert chosen.learning_rate is not None
-    recipe = Recipe(steps, chosen.optimizer, chosen.learning_rate)
+    recipe = Recipe(
+        steps, chosen.optimizer, chosen.learning_rate, weight_decay=chosen.weight_decay or 0.0
+    )
     training = Training(
         network, chosen.divergence_of(task), split.inputs, split.targets, recipe, seed
     )

@@ -65,8 +65,15 @@ class Job:
             self.settings.divergence_of(task),
             split.inputs,
             split.targets,
-            Recipe(self.steps, self.settings.optimizer, rate, self.batch),
+            Recipe(
+                self.steps,
+                self.settings.optimizer,
+                rate,
+                self.batch,
+                self.settings.weight_decay or 0.0,
+            ),
             self.seed,
+            split.augment,
         )
 
 

@@ -5,10 +5,11 @@ picture and a table of labels pass through the same study.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -51,6 +52,8 @@ class Split(ABC):
 
     inputs: Float[Tensor, "samples inputs"]
     targets: Float[Tensor, "samples outputs"]
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    """Makes new inputs of a batch's, with the generator that it is given; None leaves them."""
 
     @abstractmethod
     def score(self, network: nn.Module, *, final: bool = True) -> Score:

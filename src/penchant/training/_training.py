@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,11 @@ class Recipe:
 
     The rate falls linearly to zero over the budget.
 
+    Weight decay leaves vectors alone (see `Optimizer`).
+
     Raises:
-        PenchantError: a number that is not positive, or steps or batch not whole.
+        PenchantError: a number that is not positive, steps or batch not whole, or a weight decay
+            that is negative.
 
     Example:
         >>> Recipe(steps=100).batch
@@ -35,6 +39,7 @@ class Recipe:
     optimizer: OptimizerName = "muon"
     learning_rate: float = 1e-3
     batch: int = 8192
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "learning_rate", "batch"):
@@ -43,6 +48,8 @@ class Recipe:
                 raise PenchantError(f"Recipe({name}={value}): a positive number is needed")
             if name != "learning_rate" and value != int(value):
                 raise PenchantError(f"Recipe({name}={value}): a whole number is needed")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise PenchantError(f"Recipe(weight_decay={self.weight_decay}): 0 or more is needed")
 
 
 class Training:
@@ -59,7 +66,9 @@ class Training:
         inputs: all that the network may see, on its device.
         targets: the answers.
         recipe: optimiser and budget.
-        seed: keys the order of the batches.
+        seed: keys the order of the batches, and what `augment` draws.
+        augment: given a batch's inputs and the step's own generator (on the CPU), returns the
+            inputs to learn from, in a tensor of their own.
 
     Example:
         >>> from penchant.divergences import L2
@@ -80,6 +89,7 @@ class Training:
         targets: Float[Tensor, "samples outputs"],
         recipe: Recipe,
         seed: int,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     ) -> None:
         if len(inputs) != len(targets) or len(inputs) == 0:
             raise PenchantError(
@@ -87,7 +97,7 @@ class Training:
                 "must have the same, positive number of rows"
             )
         self.network, self.inputs, self.targets = network, inputs, targets
-        self.recipe, self.seed = recipe, seed
+        self.recipe, self.seed, self.augment = recipe, seed, augment
         self.step = 0
         self.seconds = 0.0
         """Processor seconds spent in steps by the calling thread, the only one in a study."""
@@ -98,7 +108,9 @@ class Training:
         self.minimised = copy.copy(divergence)
         self.minimised.validate = False
         self._gradient = gradient_of(network, self.minimised)
-        self._optimizer = Optimizer(network, recipe.optimizer, recipe.learning_rate)
+        self._optimizer = Optimizer(
+            network, recipe.optimizer, recipe.learning_rate, recipe.weight_decay
+        )
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
 
@@ -122,6 +134,12 @@ class Training:
         self.seconds += time.thread_time() - started
 
     def _batch(self) -> tuple[Tensor, Tensor]:
+        inputs, targets = self._chosen()
+        if self.augment is not None:
+            inputs = self.augment(inputs, generator(self.seed, "augment", self.step))
+        return inputs, targets
+
+    def _chosen(self) -> tuple[Tensor, Tensor]:
         if self.recipe.batch >= len(self.inputs):
             return self.inputs, self.targets
         epoch, place = divmod(self.step, len(self.inputs) // self.recipe.batch)
