@@ -24,6 +24,7 @@ from penchant.nn._encodings import OneBlob as OneBlob
 from penchant.nn._encodings import RandomFourier as RandomFourier
 from penchant.nn._encodings import encoding as encoding
 from penchant.nn._own import Own as Own
+from penchant.nn._pictures import Pictures as Pictures
 from penchant.nn._rectifiers import ELU as ELU
 from penchant.nn._rectifiers import GELU as GELU
 from penchant.nn._rectifiers import ReLU as ReLU
@@ -72,6 +73,7 @@ __all__ = [
     "OneBlob",
     "Own",
     "ParameterCounts",
+    "Pictures",
     "Quadratic",
     "RandomFourier",
     "ReLU",
