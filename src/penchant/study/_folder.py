@@ -98,7 +98,8 @@ def holds_another(folder: Path | None, there: str, ours: str) -> str:
     """Say in which words the study in a folder differs from the one that was asked for."""
     old, new = json.loads(there), json.loads(ours)
     old_plan, new_plan = json.loads(old["plan"]), json.loads(new["plan"])
-    names = [name for name in new_plan if old_plan.get(name) != new_plan[name]]
+    both = {**new_plan, **old_plan}
+    names = [name for name in both if old_plan.get(name) != new_plan.get(name)]
     if old["tasks"] != new["tasks"]:
         names.insert(0, "signals")
     return (

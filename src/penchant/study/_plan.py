@@ -73,6 +73,9 @@ PILOT_SEED = 1_000_000
 
 MOST_DESIGNS = 200
 
+LATER_WORDS = ("augment", "also", "probes", "judge")
+"""Words that older plans lack; where one says nothing, a plan's fingerprint stays what it was."""
+
 
 class Plan(BaseModel):
     """Everything that is fixed before the first run.
@@ -109,6 +112,14 @@ class Plan(BaseModel):
     margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     target: float | None = Field(default=None, allow_inf_nan=False)
     """A value of the metric; the steps to it get verdicts of their own."""
+    augment: str = ""
+    """What is drawn anew for each batch of labelled pictures, such as ``"shift:2,flip"``."""
+    also: list[str] = Field(default_factory=list)
+    """Further metrics that get verdicts; all of a study's verdicts share one rate of error."""
+    probes: list[Literal["gradients", "blocks"]] = Field(default_factory=list)
+    """What is measured in each network, at the start and the end of its run."""
+    judge: Literal["across", "each"] = "across"
+    """Whether verdicts are about the mean over all signals, or about each signal by itself."""
 
     @classmethod
     def of(cls, words: dict[str, Any]) -> Self:
@@ -181,6 +192,8 @@ class Plan(BaseModel):
         """Return the plan as canonical text; two studies are the same where this is."""
         designs = {label: one.identity for label, one in self.labelled().items()}
         rest = self.model_dump(exclude={"vary", "designs", "baseline"})
+        defaults = Plan().model_dump(include=set(LATER_WORDS))
+        rest = {name: v for name, v in rest.items() if name not in defaults or v != defaults[name]}
         content = {"designs": designs, "baseline": self.baseline_label(), **rest}
         return json.dumps(content, sort_keys=True)
 

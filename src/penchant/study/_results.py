@@ -44,6 +44,14 @@ class Run:
     metrics: Mapping[str, float]
     bands: tuple[float, ...]
     curve: tuple[Moment, ...]
+    profiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """What the plan's probes found, a row of numbers each.
+
+    ``gradient_start`` and ``gradient_end`` are norms by layer, ``path_lengths`` shares of the
+    gradient by length (0, 1, ...), ``identity_share`` shares by residual block, in percent.
+    """
+    layers: tuple[str, ...] = ()
+    """The layers of the gradient's profiles, in the order of the forward pass."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,8 @@ class Verdict:
     """Set where the sign-flip test and the interval disagree, or runs diverged."""
     needed: int | None = None
     """When inconclusive: about how many pairs would decide."""
+    signal: str = ""
+    """The signal that it speaks of, where each is judged by itself."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +120,14 @@ class Results:
     folder: Path | None
     plan: Mapping[str, object]
     designs: tuple[str, ...]
-    """Labels in the order of the plan; the baseline is `plan["baseline"]`."""
+    """Labels in the order of the plan."""
     axes: tuple[str, ...]
     """The fields in which the designs differ, for example ``("activation", "encoding")``."""
     metric: str
     runs: tuple[Run, ...]
     pilots: tuple[Pilot, ...]
     verdicts: tuple[Verdict, ...]
+    """On the primary metric, then on each further one that the plan judges."""
     reconstructions: tuple[Reconstruction, ...]
     """For each signal the original, then one a design, at the study's first seed."""
     warnings: tuple[str, ...]
@@ -126,6 +137,9 @@ class Results:
     """Verdicts on the steps to the plan's target, where it has one."""
     steps_to_target: Mapping[str, float | None] = field(default_factory=dict)
     """By the run's id, where the plan has a target; None where it was never reached."""
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    """Each design's baseline by label; a baseline is its own. `plan["baseline"]` says it in words:
+    a label, or the fields by which several are chosen."""
 
     def to_pandas(self) -> "DataFrame":
         """Return one row a run.

@@ -126,4 +126,9 @@ class Store:
 
 def _run(record: dict[str, Any]) -> Run:
     curve = tuple(Moment(**{**m, "bands": tuple(m["bands"])}) for m in record["curve"])
-    return Run(**{**record, "bands": tuple(record["bands"]), "curve": curve})
+    rest = {
+        "bands": tuple(record["bands"]),
+        "profiles": {name: tuple(row) for name, row in record.get("profiles", {}).items()},
+        "layers": tuple(record.get("layers", ())),
+    }
+    return Run(**{**record, **rest, "curve": curve})
