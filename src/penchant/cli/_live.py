@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PHASES = {True: "pilots", False: "runs"}
 BETWEEN_LINES = 2.0
 """Seconds, at least, between two lines in a log."""
+SILENCE = 30.0
+"""Seconds after which a log says where a run is that goes on."""
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def watch(tally: Tally, unit: str) -> Iterator["Lines | Bars"]:
 
 
 class Lines:
-    """Plain lines: one when a phase starts, one for a finished run now and then.
+    """Plain lines: one when a phase starts, one for a run now and then.
 
     Args:
         tally: kept up to date here.
@@ -64,15 +66,21 @@ class Lines:
             self._phase = phase
             done, total = self.tally.count(phase)
             self._say(f"{PHASES[phase]}: {total - done} to do")
-        if not isinstance(event, Finished):
-            return
         done, total = self.tally.count(phase)
-        if done == total or time.monotonic() - self._last >= BETWEEN_LINES:
-            who = event.job.design if phase else f"{event.job.design} with seed {event.job.seed}"
-            self._say(
-                f"{PHASES[phase]}: {done}/{total}, {who}: {_score(event, self.unit)}; "
-                f"{duration(self.tally.seconds_left())} left in all"
-            )
+        since = time.monotonic() - self._last
+        if isinstance(event, Finished):
+            if done == total or since >= BETWEEN_LINES:
+                self._tell(event, _score(event, self.unit))
+        elif since >= SILENCE:
+            where = f"step {event.step:,} of {event.job.steps:,}"
+            self._tell(event, ", ".join(filter(None, (where, _score(event, self.unit)))))
+
+    def _tell(self, event: Event, what: str) -> None:
+        job, phase = event.job, PHASES[event.job.validation]
+        done, total = self.tally.count(job.validation)
+        who = job.design if job.validation else f"{job.design} with seed {job.seed}"
+        left = duration(self.tally.seconds_left())
+        self._say(f"{phase}: {done}/{total}, {who}: {what}; {left} left in all")
 
     def _say(self, line: str) -> None:
         self._last = time.monotonic()

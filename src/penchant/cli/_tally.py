@@ -43,8 +43,10 @@ class Tally:
         job, now = event.job, time.monotonic()
         # A diverged run ends early; what it had left counts as done.
         step = job.steps if isinstance(event, Finished) else event.step
-        then, before = self._before.pop(job, (now, 0))
-        self._steps_left[job.validation, job.design] -= step - before
+        begun = job in self._before
+        then, before = self._before.pop(job, (now, step))
+        # What a run that goes on from a checkpoint did before took none of this study's time.
+        self._steps_left[job.validation, job.design] -= step - before if begun else step
         self._steps[job.design] += step - before
         self._seconds[job.design] = self._seconds.get(job.design, 0.0) + now - then
         if isinstance(event, Finished):

@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penchant.errors import PenchantError
-from penchant.study._jobs import Event, Finished, Job, perform
+from penchant.study._jobs import Checkpointed, Event, Finished, Job, perform
 from penchant.tasks import Task
 
 if TYPE_CHECKING:
@@ -25,17 +25,32 @@ else:
     _Connection = Connection
 
 
+Begun = Callable[[Job], bytes | None]
+"""Gives the state that a job is to go on from, where it has been begun."""
+
+
+def _never(job: Job) -> None:
+    return None
+
+
 class Executor(Protocol):
     """Performs jobs; each job's events come in order, and end with its `Finished`."""
 
-    def __call__(self, jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
-        """Perform jobs in any order; the caller may stop listening at any time."""
+    def __call__(
+        self, jobs: Sequence[Job], tasks: Sequence[Task], begun: Begun = _never
+    ) -> Iterator[Event | Checkpointed]:
+        """Perform jobs in any order; the caller may stop listening at any time.
+
+        `begun` is asked for each job just before it is performed.
+        """
 
 
-def in_process(jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
+def in_process(
+    jobs: Sequence[Job], tasks: Sequence[Task], begun: Begun = _never
+) -> Iterator[Event | Checkpointed]:
     """Perform jobs one after another, here."""
     for job in jobs:
-        yield from perform(job, tasks[job.task])
+        yield from perform(job, tasks[job.task], begun(job))
 
 
 class Pool:
@@ -61,13 +76,16 @@ class Pool:
                 self.connections.append(ours)
                 self.processes.append(process)
 
-    def __call__(self, jobs: Sequence[Job], tasks: Sequence[Task]) -> Iterator[Event]:
+    def __call__(
+        self, jobs: Sequence[Job], tasks: Sequence[Task], begun: Begun = _never
+    ) -> Iterator[Event | Checkpointed]:
         """Hand jobs out one at a time and pass events on as they come."""
         assert tasks is self.tasks, "a pool serves the tasks it was made for"
         waiting = list(reversed(jobs))
         busy: list[_Connection] = []
         for connection in self.connections[: len(waiting)]:
-            _send(connection, waiting.pop())
+            job = waiting.pop()
+            _send(connection, job, begun(job))
             busy.append(connection)
         while busy:
             ready = wait(busy)
@@ -75,7 +93,8 @@ class Pool:
                 event = _receive(connection)
                 if isinstance(event, Finished):
                     if waiting:
-                        _send(connection, waiting.pop())
+                        job = waiting.pop()
+                        _send(connection, job, begun(job))
                     else:
                         busy.remove(connection)
                 yield event
@@ -94,14 +113,14 @@ class WorkerError(RuntimeError):
     """A worker failed or died: our fault, or the machine's."""
 
 
-def _send(connection: _Connection, job: Job) -> None:
+def _send(connection: _Connection, job: Job, state: bytes | None) -> None:
     try:
-        connection.send(job)
+        connection.send((job, state))
     except OSError as error:
         raise WorkerError("a worker process died; was it out of memory?") from error
 
 
-def _receive(connection: _Connection) -> Event:
+def _receive(connection: _Connection) -> Event | Checkpointed:
     try:
         event = connection.recv()
     except (EOFError, OSError) as error:
@@ -119,9 +138,9 @@ def _work(connection: _Connection, tasks: Sequence[Task]) -> None:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         while True:
-            job = connection.recv()
+            job, state = connection.recv()
             try:
-                for event in perform(job, tasks[job.task]):
+                for event in perform(job, tasks[job.task], state):
                     connection.send(event)
             except PenchantError as error:
                 connection.send(error)

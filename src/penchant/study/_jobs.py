@@ -1,12 +1,14 @@
 """One run, from its job to its finished record: the piece of a study that any worker performs.
 
 A job is small and picklable, names everything that its numbers depend on, and is performed on one
-thread with keyed randomness; so where, when and beside what it runs does not matter.
+thread with keyed randomness; so where, when and beside what it runs does not matter. Nor does
+it matter whether it is done at once: it hands out its state now and then, and goes on from there.
 """
 
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,13 +20,19 @@ from penchant.nn import count_parameters
 from penchant.study._design import Design
 from penchant.study._results import Moment, Run, Status
 from penchant.tasks import Score, Split, Task, evaluate
-from penchant.training import Recipe, Training, one_thread
+from penchant.training import Recipe, Training, from_bytes, one_thread, to_bytes
 
-NUMERICS = 1
+NUMERICS = 2
 """Raised whenever the same job would give other numbers."""
 
 LOOKS = 16
 """How often a run is scored while it trains, the start and the end included."""
+
+BETWEEN_CHECKPOINTS = 20.0
+"""Processor seconds after which a run hands out its state; what is lost when it is killed."""
+
+BETWEEN_SIGNS = 2.0
+"""Processor seconds after which a run says where it is, looks apart."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """A look at a job at work."""
+    """Where a job at work is, and what it scored when it was last looked at."""
 
     job: Job
     step: int
     score: float
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """An unfinished job's state, for `perform` to go on from."""
+
+    job: Job
+    step: int
+    state: bytes
 
 
 @dataclass(frozen=True)
@@ -96,30 +113,43 @@ class Finished:
 
 
 Event = Progress | Finished
+"""What a study tells."""
 
 
-def perform(job: Job, task: Task) -> Iterator[Event]:
+def perform(job: Job, task: Task, state: bytes | None = None) -> Iterator[Event | Checkpointed]:
     """Do a job, reporting on the way; the last event is `Finished`.
 
     Args:
         job: what to do.
         task: its data.
+        state: of a `Checkpointed` of this job, to go on from with the same numbers; one that is
+            damaged or of another job is passed over.
 
     Yields:
-        Looks while it trains, then the record.
+        Looks and states while it trains, then the record.
     """
     with one_thread():
-        yield from _perform(job, task)
+        yield from _perform(job, task, state)
 
 
-def _perform(job: Job, task: Task) -> Iterator[Event]:
-    split = task.split(job.seed, validation=job.validation)
+def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Checkpointed]:
+    id, split = job.id(task.fingerprint), task.split(job.seed, validation=job.validation)
     training = job.training(task, split)
     network = training.network
     answer = task.answering(network, training.minimised)
-    curve: list[Moment] = []
+    curve = _taken_up(training, id, state)
+    if curve:
+        yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
+    sign, checkpoint = _Every(BETWEEN_SIGNS), _Every(BETWEEN_CHECKPOINTS)
     for step in look_steps(job.steps):
-        training.advance(step - training.step)
+        if curve and step <= curve[-1].step:
+            continue
+        while training.step < step and not training.finished:
+            training.advance(1)
+            if sign.due():
+                yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
+            if checkpoint.due():
+                yield Checkpointed(job, training.step, _state(training, id, curve))
         if training.diverged:
             break
         if step < job.steps:
@@ -131,7 +161,7 @@ def _perform(job: Job, task: Task) -> Iterator[Event]:
     yield Finished(
         job,
         Run(
-            id=job.id(task.fingerprint),
+            id=id,
             signal=job.signal,
             design=job.design,
             seed=job.seed,
@@ -146,6 +176,34 @@ def _perform(job: Job, task: Task) -> Iterator[Event]:
         ),
         save(network.state_dict()),
     )
+
+
+class _Every:
+    """Says when so many processor seconds of this thread have passed."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.last = seconds, time.thread_time()
+
+    def due(self) -> bool:
+        now = time.thread_time()
+        if now - self.last < self.seconds:
+            return False
+        self.last = now
+        return True
+
+
+def _state(training: Training, id: str, curve: list[Moment]) -> bytes:
+    moments = [vars(moment) for moment in curve]
+    return to_bytes({"id": id, "training": training.state_dict(), "curve": moments})
+
+
+def _taken_up(training: Training, id: str, state: bytes | None) -> list[Moment]:
+    """Let a training go on from a state; return what was seen of the run until then."""
+    saved = None if state is None else from_bytes(state)
+    if saved is None or saved["id"] != id:
+        return []
+    training.load_state_dict(saved["training"])
+    return [Moment(**moment) for moment in saved["curve"]]
 
 
 def final_score(training: Training, split: Split, answer: nn.Module) -> tuple[Status, Score]:

@@ -1,7 +1,8 @@
-"""One SQLite file a study: what is finished, and nothing else.
+"""One SQLite file a study: what is finished, and how far an unfinished run has come.
 
-There is no state that says "running": a job is done when its row is there, and is done again
-otherwise, with the same numbers. One process writes; WAL keeps the file whole when it is killed.
+There is no state that says "running": a job is done when its row is there, and otherwise goes on
+from its checkpoint or is done again, with the same numbers. One process writes; WAL keeps the
+file whole when it is killed.
 """
 
 import json
@@ -26,6 +27,9 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 """
 VERSION = 1
 MEMORY = ":memory:"
+
+LARGEST = 500_000_000
+"""Bytes of a checkpoint beyond which it is not kept: SQLite holds 10⁹ in a value."""
 
 
 class Store:
@@ -100,8 +104,12 @@ class Store:
         return None if row is None else (int(row[0]), bytes(row[1]))
 
     def set_checkpoint(self, id: str, step: int, state: bytes) -> None:
-        """Keep the state of an unfinished run, in place of an older one."""
-        self._write("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", id, step, state)
+        """Keep the state of an unfinished run, in place of an older one.
+
+        One that is too large for the file is left out: its run would be begun again.
+        """
+        if len(state) <= LARGEST:
+            self._write("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", id, step, state)
 
     def close(self) -> None:
         """Close the file, leaving one file behind."""

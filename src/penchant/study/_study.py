@@ -22,7 +22,7 @@ from penchant.study import _folder
 from penchant.study._design import Design
 from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
-from penchant.study._jobs import Event, Finished, Job
+from penchant.study._jobs import Checkpointed, Event, Finished, Job
 from penchant.study._model_file import network_from
 from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
 from penchant.study._profiles import default_folder
@@ -254,7 +254,16 @@ class Study:
         self, jobs: Sequence[Job], store: Store, executor: Executor, on_event: Listener | None
     ) -> None:
         done = store.done()
-        for event in executor([job for job in jobs if self._id(job) not in done], self.tasks):
+        left = [job for job in jobs if self._id(job) not in done]
+
+        def begun(job: Job) -> bytes | None:
+            kept = store.checkpoint(self._id(job))
+            return None if kept is None else kept[1]
+
+        for event in executor(left, self.tasks, begun):
+            if isinstance(event, Checkpointed):
+                store.set_checkpoint(self._id(event.job), event.step, event.state)
+                continue
             if isinstance(event, Finished):
                 store.add(event.run, event.network)
             if on_event is not None:

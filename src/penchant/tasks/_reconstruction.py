@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from penchant.divergences import Divergence, LinkName
 from penchant.errors import PenchantError
 from penchant.randomness import generator
+from penchant.tasks._eval_mode import eval_mode
 from penchant.tasks._grid import fit_grid
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import MAX_PIXELS, Picture
@@ -129,7 +130,8 @@ def evaluate(
     """Ask a network about many points, block by block, without gradients.
 
     Args:
-        network: answers each point on its own; asked as it stands (no switch to `eval`).
+        network: answers each point on its own; asked in `eval` mode, so that batch norm goes by
+            its running statistics and dropout drops nothing, and given back as it was.
         inputs: the points, moved block by block to where the network's first parameter is.
         block: points at once, so that a layer's values stay in cache.
 
@@ -141,7 +143,7 @@ def evaluate(
         torch.Size([5, 2])
     """
     device = next((parameter.device for parameter in network.parameters()), inputs.device)
-    with torch.no_grad():
+    with torch.no_grad(), eval_mode(network):
         first = network(inputs[:block].to(device))
         outputs = torch.empty(
             (len(inputs), *first.shape[1:]), dtype=first.dtype, device=inputs.device

@@ -1,5 +1,7 @@
 """How a network learns: gradients computed fast, optimisers, budgets. Knows nothing of pictures."""
 
+from penchant.training._checkpoint import from_bytes as from_bytes
+from penchant.training._checkpoint import to_bytes as to_bytes
 from penchant.training._descent import GradientDescent as GradientDescent
 from penchant.training._gradients import AutogradGradient as AutogradGradient
 from penchant.training._gradients import Gradient as Gradient
@@ -7,6 +9,7 @@ from penchant.training._gradients import gradient_of as gradient_of
 from penchant.training._optimizer import Optimizer as Optimizer
 from penchant.training._optimizer import OptimizerName as OptimizerName
 from penchant.training._optimizer import hidden_matrices as hidden_matrices
+from penchant.training._stream import keyed_stream as keyed_stream
 from penchant.training._temperature import Temperature as Temperature
 from penchant.training._temperature import calibrate as calibrate
 from penchant.training._threads import one_thread as one_thread
@@ -23,7 +26,10 @@ __all__ = [
     "Temperature",
     "Training",
     "calibrate",
+    "from_bytes",
     "gradient_of",
     "hidden_matrices",
+    "keyed_stream",
     "one_thread",
+    "to_bytes",
 ]

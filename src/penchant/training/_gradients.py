@@ -15,6 +15,7 @@ from functools import cached_property
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from penchant.divergences import Divergence
 from penchant.nn import CoordinateNet
@@ -51,7 +52,14 @@ class Gradient(ABC):
 
 
 class AutogradGradient(Gradient):
-    """Autograd, block by block: for any network."""
+    """Autograd, block by block: for any network.
+
+    A network with batch norm is given all samples at once, since they are what it normalises by.
+    """
+
+    def __init__(self, network: nn.Module, divergence: Divergence, block: int) -> None:
+        super().__init__(network, divergence, block)
+        self.whole = any(isinstance(module, _BatchNorm) for module in network.modules())
 
     def __call__(
         self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
@@ -60,7 +68,8 @@ class AutogradGradient(Gradient):
         for parameter in self.parameters:
             assert parameter.grad is not None
             parameter.grad.zero_()
-        return _add_blocks(self._add, inputs, targets, self.block, len(inputs))
+        block = len(inputs) if self.whole else self.block
+        return _add_blocks(self._add, inputs, targets, block, len(inputs))
 
     def _add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
         divergence = self.divergence(self.network(inputs), targets)
@@ -191,7 +200,7 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
     A `CoordinateNet` of real numbers whose activations all have a closed-form derivative, and
     which learns its linear layers alone, is differentiated in closed form, on as many threads as
     torch has when this is called; anything else (WIRE's complex layers, a user's own activation
-    or module) by autograd, in blocks all the same.
+    or module) by autograd, in blocks all the same but for batch norm.
 
     Args:
         network: whose parameters' `.grad` will be filled.

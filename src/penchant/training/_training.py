@@ -16,6 +16,16 @@ from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.training._gradients import gradient_of
 from penchant.training._optimizer import Optimizer, OptimizerName
+from penchant.training._stream import keyed_stream
+
+FAR = 1000.0
+"""How many times its start a divergence has to be, to be far above it."""
+
+PATIENCE = 50
+"""Steps in a row that it has to be that far, so that a spike which comes down again is none."""
+
+START = 256
+"""Samples that the start is a mean over, at least: one sample's divergence may be near 0."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,13 @@ class Training:
     Batches are drawn without replacement from a permutation keyed by (seed, epoch), so that runs
     of one seed see the same samples in the same order, and a resumed run goes on as if nothing
     had happened. What is left of an epoch and fills no batch is passed over, other samples each
-    epoch. A divergence that is not finite stops the run and marks it.
+    epoch. What the network draws from torch's own stream (dropout, stochastic depth) is keyed by
+    (seed, step) likewise. The network learns in the mode that it is in.
+
+    A run that diverges is stopped and marked: its divergence is not finite, or has been more than
+    1,000 times its start (a mean over the first 256 samples) for 50 steps in a row. The best
+    constant answer is about as good as the start, so nothing that has learned anything is there;
+    and one that comes down again within 50 steps is not stopped.
 
     Args:
         network: trained in place.
@@ -104,6 +120,8 @@ class Training:
         self.divergence = math.nan
         """What is minimised, as a mean over the last batch before its step."""
         self.diverged = False
+        self._start = 0.0
+        self._far = 0
         # A network that diverges answers nan, which is for this class to notice, not an error.
         self.minimised = copy.copy(divergence)
         self.minimised.validate = False
@@ -125,13 +143,23 @@ class Training:
         for _ in range(steps):
             if self.finished:
                 break
-            self.divergence = self._gradient(*self._batch())
-            if not math.isfinite(self.divergence):
-                self.diverged = True
+            with keyed_stream(self.seed, "forward", self.step, self.inputs.device):
+                self.divergence = self._gradient(*self._batch())
+            self.diverged = self._diverges()
+            if self.diverged:
                 break
             self._optimizer.step(1 - self.step / self.recipe.steps)
             self.step += 1
         self.seconds += time.thread_time() - started
+
+    def _diverges(self) -> bool:
+        """Judge the newest divergence."""
+        if not math.isfinite(self.divergence):
+            return True
+        if self.step * min(self.recipe.batch, len(self.inputs)) < START:
+            self._start += (self.divergence - self._start) / (self.step + 1)
+        self._far = self._far + 1 if self.divergence > FAR * self._start > 0 else 0
+        return self._far >= PATIENCE
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         inputs, targets = self._chosen()
@@ -157,6 +185,8 @@ class Training:
             "seconds": self.seconds,
             "divergence": self.divergence,
             "diverged": self.diverged,
+            "start": self._start,
+            "far": self._far,
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
@@ -166,5 +196,6 @@ class Training:
         """Take up a checkpoint of a training with the same arguments."""
         for name in ("step", "seconds", "divergence", "diverged"):
             setattr(self, name, state[name])
+        self._start, self._far = state["start"], state["far"]
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
