@@ -181,6 +181,27 @@ class Activation(nn.Module, ABC):
         uniform_(weight, math.sqrt(3 / (weight.shape[1] * moment)) / self.scale, generator)
         nn.init.zeros_(bias)
 
+    def initialise_standardised_(
+        self,
+        weight: Float[Tensor, "outputs inputs"],
+        bias: Float[Tensor, " outputs"],
+        generator: torch.Generator,
+    ) -> None:
+        r"""Fill a layer whose inputs have mean 0 and variance 1, so that s·z has second moment 1.
+
+        Weights and biases are :math:`U(\pm\sqrt{3/(n+1)}/s)` for n inputs, whatever the member: a
+        bias is the weight of one more input that is always 1. So a unit's bumps or waves lie off
+        the middle, and the scale does not set the bandwidth, as it does for coordinates.
+
+        Args:
+            weight: of shape (outputs, inputs), overwritten.
+            bias: of shape (outputs,), overwritten.
+            generator: where the draws come from; weight first.
+        """
+        bound = math.sqrt(3 / (weight.shape[1] + 1)) / self.scale
+        uniform_(weight, bound, generator)
+        uniform_(bias, bound, generator)
+
     def initialise_head_(
         self,
         weight: Inexact[Tensor, "outputs inputs"],

@@ -19,6 +19,12 @@ NUMBERS: dict[str, dict[str, float]] = {
 The papers' scales (30 for a sine) represent the seen samples better and fill in worse.
 """
 
+STANDARDISED_NUMBERS: dict[str, dict[str, float]] = {
+    **{name: {"scale": 1} for name in NUMBERS},
+    "wire": {"scale": 1, "omega": 2},
+}
+"""The same for networks whose layers are given standardised numbers instead of coordinates."""
+
 LEARNING_RATES: dict[str, dict[str, float]] = {
     "muon": {
         "relu": 0.04,

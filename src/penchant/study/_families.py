@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from penchant.errors import PenchantError, nearest
+from penchant.study._backbones import ConvNeXtDesign, ViTDesign
 from penchant.study._design import Design, one_line
 from penchant.study._fully_connected import CoordinateDesign, DenseDesign
 from penchant.study._over_time import TDNNDesign
@@ -13,6 +14,8 @@ FAMILIES: dict[str, type[Design]] = {
     "coordinate": CoordinateDesign,
     "dense": DenseDesign,
     "tdnn": TDNNDesign,
+    "vit": ViTDesign,
+    "convnext": ConvNeXtDesign,
 }
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -11,7 +11,7 @@ from penchant.errors import PenchantError, nearest
 from penchant.nn import ENCODINGS, CoordinateNet, Encoding
 from penchant.nn import encoding as make_encoding
 from penchant.randomness import generator
-from penchant.study._defaults import DENSE_LEARNING_RATES
+from penchant.study._defaults import DENSE_LEARNING_RATES, STANDARDISED_NUMBERS
 from penchant.study._design import Positive
 from penchant.study._layered import Layered
 from penchant.training import OptimizerName
@@ -131,6 +131,7 @@ class DenseDesign(FullyConnected):
     """
 
     reach: ClassVar[Mapping[str, float]] = {"learning_rate": 10.0, "scale": 2.0}
+    numbers: ClassVar[Mapping[str, Mapping[str, float]]] = STANDARDISED_NUMBERS
     usual_width: ClassVar[int | None] = 128
 
     def _default_rate(self) -> float:
@@ -139,8 +140,24 @@ class DenseDesign(FullyConnected):
     def build(self, shape: tuple[int, ...], outputs: int, seed: int) -> CoordinateNet:
         """Build the network, its draws keyed by the seed; see `Design.build`."""
         network = super().build(shape, outputs, seed)
+        if self.activation in self.numbers:
+            _for_standardised(network, seed)
         if self.start_bias:
             draw = torch.randint(outputs, (), generator=generator(seed, "init/start-bias"))
             with torch.no_grad():
                 network.head.bias[draw] += self.start_bias
         return network
+
+
+def _for_standardised(network: CoordinateNet, seed: int) -> None:
+    """Fill the first layer anew, and the second by what then comes in.
+
+    Waves and bumps have first layers for coordinates, of which there are two or three: with
+    SIREN's, a sine of 100 standardised numbers would hardly leave 0.
+    """
+    layers, activations = cast(Any, network.layers), cast(Any, network.activations)
+    first, draws = layers[0], generator(seed, "init/layers.0")
+    activations[0].initialise_standardised_(first.weight, first.bias, draws)
+    if len(layers) > 1:
+        second, draws = layers[1], generator(seed, "init/layers.1")
+        activations[1].initialise_hidden_(second.weight, second.bias, draws)

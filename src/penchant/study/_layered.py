@@ -1,6 +1,7 @@
 """Designs of networks in layers, each followed by an activation: what such families share."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +25,9 @@ class Layered(Design):
     """FINER's second number, the bound of the first layer's biases."""
     depth: int = Field(default=3, gt=0, le=64)
     """Hidden layers, each followed by the activation."""
+
+    numbers: ClassVar[Mapping[str, Mapping[str, float]]] = NUMBERS
+    """Each activation's numbers where they are left open and differ from the member's own."""
 
     @model_validator(mode="after")
     def _check_activation(self) -> Self:
@@ -74,7 +78,7 @@ class Layered(Design):
 
     def resolved(self) -> Self:
         """Return the design with every number filled in, but for the width."""
-        tuned = NUMBERS.get(self.activation, {})
+        tuned = self.numbers.get(self.activation, {})
         start = self.replaced(**{n: v for n, v in tuned.items() if getattr(self, n) is None})
         member = start.make_activation()
         filled = {n: getattr(member, n) for n in start._activation_numbers()}
