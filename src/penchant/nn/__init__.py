@@ -7,6 +7,8 @@ from penchant.nn._activation import Activation as Activation
 from penchant.nn._activations import ACTIVATIONS as ACTIVATIONS
 from penchant.nn._activations import ActivationLike as ActivationLike
 from penchant.nn._activations import activation as activation
+from penchant.nn._backbones import ConvNeXt as ConvNeXt
+from penchant.nn._backbones import ViT as ViT
 from penchant.nn._blocks import evaluate_in_blocks as evaluate_in_blocks
 from penchant.nn._bumps import Gaussian as Gaussian
 from penchant.nn._bumps import Laplacian as Laplacian
@@ -25,6 +27,7 @@ from penchant.nn._encodings import RandomFourier as RandomFourier
 from penchant.nn._encodings import encoding as encoding
 from penchant.nn._own import Own as Own
 from penchant.nn._pictures import Pictures as Pictures
+from penchant.nn._plain_twin import plain_twin as plain_twin
 from penchant.nn._rectifiers import ELU as ELU
 from penchant.nn._rectifiers import GELU as GELU
 from penchant.nn._rectifiers import ReLU as ReLU
@@ -33,6 +36,8 @@ from penchant.nn._rectifiers import SiLU as SiLU
 from penchant.nn._rectifiers import Softplus as Softplus
 from penchant.nn._rectifiers import SquaredReLU as SquaredReLU
 from penchant.nn._rectifiers import Tanh as Tanh
+from penchant.nn._residual import Residual as Residual
+from penchant.nn._resnet import ResNet as ResNet
 from penchant.nn._scan_structure import Coverage as Coverage
 from penchant.nn._scan_structure import MultiplyAdds as MultiplyAdds
 from penchant.nn._scan_structure import ParameterCounts as ParameterCounts
@@ -53,6 +58,7 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "ActivationLike",
+    "ConvNeXt",
     "CoordinateNet",
     "Coverage",
     "DELAYS",
@@ -77,6 +83,8 @@ __all__ = [
     "Quadratic",
     "RandomFourier",
     "ReLU",
+    "ResNet",
+    "Residual",
     "ScanLayer",
     "ScanningMLP",
     "SiLU",
@@ -89,10 +97,12 @@ __all__ = [
     "TDNN",
     "Tanh",
     "Unshared",
+    "ViT",
     "activation",
     "count_parameters",
     "dense_pass",
     "encoding",
     "evaluate_in_blocks",
+    "plain_twin",
     "stream",
 ]
