@@ -144,3 +144,44 @@ def test_a_frozen_parameter_is_left_alone() -> None:
 
 def test_an_encodings_instance_is_used() -> None:
     hold_to_plain(CoordinateNet(2, 3, width=16, encoding=OneBlob(2, bins=5)), 1e-5)
+
+
+class Counted(nn.Module):
+    """Writes down how many samples it is given at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.counts.append(len(x))
+        return x
+
+
+@pytest.mark.parametrize(
+    ("norm", "counts"),
+    [
+        (nn.BatchNorm1d(5), [SAMPLES]),
+        (nn.SyncBatchNorm(5), [SAMPLES]),
+        (nn.LayerNorm(5), [16, 16, 5]),
+        (nn.GroupNorm(1, 5), [16, 16, 5]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_batch_that_is_normalised_by_itself_is_not_cut(
+    norm: nn.Module, counts: list[int]
+) -> None:
+    counted = Counted()
+    network = nn.Sequential(counted, nn.Linear(2, 5), norm, nn.Tanh(), nn.Linear(5, 3))
+    gradient = gradient_of(network, L2(), block=BLOCK)
+    if isinstance(norm, nn.SyncBatchNorm):
+        assert gradient.whole
+        return  # it runs on several machines only
+    gradient(*data())
+    assert counted.counts == counts
+
+
+@pytest.mark.usefixtures("double")
+def test_a_batch_norms_gradient_is_the_batchs() -> None:
+    network = nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3))
+    hold_to_plain(network, 1e-8)

@@ -75,3 +75,56 @@ def test_a_step_is_as_long_as_the_rate_that_remains(activation: str, name: str) 
 def test_an_unknown_optimizer_is_named() -> None:
     with pytest.raises(PenchantError, match=r"optimizer='mun' is unknown: did you mean 'muon'\?"):
         Optimizer(network(), "mun", 1e-3)
+
+
+def fill(net: nn.Module, seed: int) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    for p in net.parameters():
+        p.grad = torch.randn(p.shape, generator=draws, dtype=p.dtype)
+
+
+def test_momentum_is_torchs_sgd_with_nesterovs_momentum_and_a_rate_that_falls() -> None:
+    ours, theirs = network(), network()
+    optimizer = Optimizer(ours, "momentum", 0.1)
+    reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+    for step, remaining in enumerate((1.0, 0.75, 0.5)):
+        fill(ours, step)
+        fill(theirs, step)
+        optimizer.step(remaining)
+        reference.param_groups[0]["lr"] = 0.1 * remaining
+        reference.step()
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def decay_by_hand(name: str, p: torch.Tensor, rate: float, decay: float) -> torch.Tensor:
+    """What is left of a number without a gradient after one step."""
+    if name == "momentum":  # Nesterov's first step is (1 + momentum) times the gradient's
+        return p - rate * 1.9 * decay * p
+    return p - rate * decay * p
+
+
+@pytest.mark.parametrize("name", ["muon", "adam", "sgd", "momentum"])
+def test_weight_decay_pulls_matrices_and_convolutions_and_leaves_vectors(name: str) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 4), nn.Linear(4, 4), nn.Linear(4, 1)
+    ).double()
+    before = [p.detach().clone() for p in net.parameters()]
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
+    Optimizer(net, name, 0.1, 0.5).step(0.5)
+    for p, was in zip(net.parameters(), before, strict=True):
+        wanted = was if p.ndim < 2 else decay_by_hand(name, was, 0.05, 0.5)
+        torch.testing.assert_close(p.detach(), wanted, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["muon", "adam"])
+def test_decoupled_decay_adds_to_the_step_and_does_not_change_it(name: str) -> None:
+    plain, decayed = network(), network()
+    before = [p.detach().clone() for p in plain.parameters()]
+    for net, decay in ((plain, 0.0), (decayed, 0.5)):
+        fill(net, 0)
+        Optimizer(net, name, 1e-2, decay).step(1.0)
+    for p, q, was in zip(plain.parameters(), decayed.parameters(), before, strict=True):
+        pulled = 1e-2 * 0.5 * was if p.ndim == 2 else torch.zeros_like(was)
+        torch.testing.assert_close(q.detach(), p.detach() - pulled, rtol=0, atol=1e-6)

@@ -24,7 +24,7 @@ FAR = 1000.0
 PATIENCE = 50
 """Steps in a row that it has to be that far, so that a spike which comes down again is none."""
 
-START = 256
+START = 32
 """Samples that the start is a mean over, at least: one sample's divergence may be near 0."""
 
 
@@ -72,7 +72,7 @@ class Training:
     (seed, step) likewise. The network learns in the mode that it is in.
 
     A run that diverges is stopped and marked: its divergence is not finite, or has been more than
-    1,000 times its start (a mean over the first 256 samples) for 50 steps in a row. The best
+    1,000 times its start (a mean over the first 32 samples) for 50 steps in a row. The best
     constant answer is about as good as the start, so nothing that has learned anything is there;
     and one that comes down again within 50 steps is not stopped.
 
