@@ -145,12 +145,19 @@ def default_folder(signals: list[str]) -> Path:
     Example:
         >>> default_folder(["cats/tom.png"]), default_folder([])
         (PosixPath('study-tom'), PosixPath('study-built-in'))
+        >>> default_folder(["digits:samples=500,size=4"])
+        PosixPath('study-digits_samples=500_size=4')
     """
     from penchant.study import BUILT_IN
+    from penchant.tasks import source_and_options
 
     if not signals:
         return Path(f"study-{BUILT_IN}")
-    first = Path(signals[0]).resolve()
+    place, options = source_and_options(signals[0])
+    first = Path(place).resolve()
     if len(signals) > 1 and not first.is_dir():
         first = first.parent
-    return Path(f"study-{first.name if first.is_dir() else first.stem}")
+    name = first.name if first.is_dir() else first.stem
+    if options and len(signals) == 1:
+        name += "_" + options.replace(",", "_").replace(" ", "")
+    return Path(f"study-{name}")

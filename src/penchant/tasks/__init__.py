@@ -3,12 +3,13 @@
 from penchant.tasks._calibration import Reliability as Reliability
 from penchant.tasks._calibration import calibration_error as calibration_error
 from penchant.tasks._calibration import reliability as reliability
-from penchant.tasks._classification import ClassificationSplit as ClassificationSplit
 from penchant.tasks._classification import ClassificationTask as ClassificationTask
+from penchant.tasks._classification_split import ClassificationSplit as ClassificationSplit
 from penchant.tasks._data_sets import DATA_SETS as DATA_SETS
 from penchant.tasks._data_sets import is_labelled as is_labelled
 from penchant.tasks._data_sets import is_sound as is_sound
 from penchant.tasks._data_sets import load_labelled as load_labelled
+from penchant.tasks._data_sets import source_and_options as source_and_options
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
@@ -81,5 +82,6 @@ __all__ = [
     "reliability",
     "signed_answering",
     "signed_divergence",
+    "source_and_options",
     "ssim_map",
 ]

@@ -4,46 +4,57 @@ A sample is flattened and standardised; a target is a row with a one at its clas
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Shaped
+from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
 from penchant.divergences import DIVERGENCES, Divergence, LinkName
 from penchant.divergences import divergence as make_divergence
 from penchant.errors import PenchantError, nearest
-from penchant.tasks._calibration import calibration_error
+from penchant.randomness import generator
+from penchant.tasks._augmentation import (
+    Augmentation,
+    Operation,
+    augmentation_text,
+    parse_augmentation,
+)
+from penchant.tasks._classification_split import WATCHED, ClassificationSplit
 from penchant.tasks._labelled import Labelled
+from penchant.tasks._moving import background
 from penchant.tasks._part import Part, parse_part
-from penchant.tasks._reconstruction import evaluate
-from penchant.tasks._standardised import standardised
-from penchant.tasks._task import Metric, Score, Split, Task
+from penchant.tasks._standardised import Scale
+from penchant.tasks._stratified import in_turn
+from penchant.tasks._task import Metric, Task
+from penchant.tasks._transfer import LEARNT, Transfer
 
-_VERSION = 1  # part of the fingerprint: raise it whenever the same data would score otherwise
+_VERSION = 2  # part of the fingerprint: raise it whenever the same data would score otherwise
 
-_METRICS = tuple(
-    metric
-    for part, watched in (("held_out", True), ("seen", False))
-    for metric in (
-        # One in a hundred: below it, published results on these data sets are called the same.
-        Metric(f"accuracy_{part}", "%", margin=1.0, watched=watched),
-        # 0.05 nats: the right class is given a probability that is 5 % higher.
-        Metric(f"nll_{part}", "nats", margin=0.05, higher_is_better=False, watched=watched),
-        # A confidence that is off by one in a hundred, on average, misleads nobody.
-        Metric(f"ece_{part}", "%", margin=1.0, higher_is_better=False, watched=watched),
-    )
+_METRICS = (
+    *(
+        metric
+        for part in ("held_out", "seen")
+        for metric in (
+            # One in a hundred: below it, published results on these data sets are called the same.
+            Metric(f"accuracy_{part}", "%", margin=1.0),
+            # 0.05 nats: the right class is given a probability that is 5 % higher.
+            Metric(f"nll_{part}", "nats", margin=0.05, higher_is_better=False),
+            # A confidence that is off by one in a hundred, on average, misleads nobody.
+            Metric(f"ece_{part}", "%", margin=1.0, higher_is_better=False, watched=False),
+        )
+    ),
+    Metric("gap_accuracy", "points", margin=1.0, higher_is_better=False),
+    Metric("gap_nll", "nats", margin=0.05, higher_is_better=False),
 )
 
 
 def _metrics_of(data: Labelled) -> tuple[Metric, ...]:
-    """List what is scored: also the held-out samples in each other form that the data has."""
-    altered = (
-        Metric(f"accuracy_{form}_held_out", "%", margin=1.0, watched=False) for form in data.altered
-    )
-    return (*_METRICS, *altered)
+    """List what is scored: also the held-out samples in other forms, and features of others."""
+    forms = [*data.altered, *(["features"] if data.others else [])]
+    beside = (Metric(f"accuracy_{form}_held_out", "%", margin=1.0, watched=False) for form in forms)
+    return (*_METRICS, *beside)
 
 
 _OF_CLASSES = ("cross_entropy", "kl")
@@ -54,7 +65,15 @@ class ClassificationTask(Task):
     """Tell the classes of labelled data apart.
 
     Scores are, of the samples held out and of those seen: accuracy, the mean negative
-    log-likelihood of the right class, and the expected calibration error in 15 equal bins.
+    log-likelihood of the right class, and the expected calibration error in 15 equal bins. The
+    generalisation gap is how much better the seen samples do: of accuracy seen − held out, of the
+    log-likelihood held out − seen. While a run trains, accuracy and log-likelihood are those of at
+    most 2,000 samples of each part, a fixed choice; at its end they are those of all.
+
+    Training, validation and test are three parts. The test part is held out: where the data has
+    one of its own (`test`) it is the same for every seed, and networks are scored on it alone.
+    Pilots, which choose a learning rate, never see it: their validation samples are a fifth of each
+    class's *seen* samples, drawn by the pilots' seed. Runs then learn from all seen samples.
 
     Inputs are standardised with the mean and standard deviation of all samples that a seed's runs
     may see, those that its pilots keep for validation included, so that a tuned learning rate fits
@@ -68,14 +87,18 @@ class ClassificationTask(Task):
             of each class; ``random:0.4`` for that share of each class, the data's own test part
             mixed in with the rest; the name of the data's groups, such as ``speakers``, for whole
             groups (see `parse_part`).
+        augment: how training sees pictures, such as ``shift:2,flip`` (see `Augmentation`); what is
+            scored is never augmented. The background is the borders' median over seen pictures.
 
     Attributes:
         data: the samples and their classes.
         held_out: the pattern.
+        augment: the operations, as text.
         shape: a sample's own shape, before it is flattened.
 
     Raises:
-        PenchantError: an unknown pattern, or one that leaves too little of a class.
+        PenchantError: an unknown pattern, or one that leaves too little of a class; an unknown
+            augmentation, or one of what is no picture.
 
     Example:
         >>> data = Labelled("signs", np.linspace(-1, 1, 20)[:, None], np.repeat([0, 1], 10))
@@ -86,29 +109,27 @@ class ClassificationTask(Task):
 
     data: Labelled
     held_out: str
+    augment: str
     noun = "data set"
     _part: Part
     """What is held out, as read from the pattern."""
-    _latest: dict[int, Float32[Tensor, "samples inputs"]]
+    _operations: tuple[Operation, ...]
+    """What training does to a picture."""
+    _latest: dict[int, tuple[Scale, Float32[Tensor, "samples inputs"]]]
     """The standardised inputs of the latest seed: a study's runs of one seed come together."""
 
-    def __init__(self, data: Labelled, held_out: str = "test") -> None:
-        part = parse_part(held_out, data)
-        notices = (*data.notices, part.said(data), _said_of_inputs(data))
-        content = hashlib.blake2b(data.inputs.data, digest_size=16)
-        content.update(data.labels.data)
-        content.update(
-            f"{data.inputs.shape} {data.inputs.dtype} {len(data.classes)} {data.test} {part} "
-            f"version {_VERSION}".encode()
-        )
-        for values in data.altered.values():
-            content.update(values.data)
-        if part.group:
-            content.update(repr(data.groups[part.group].tolist()).encode())
-        shape = data.inputs.shape[1:]
+    def __init__(self, data: Labelled, held_out: str = "test", augment: str = "") -> None:
+        part, shape = parse_part(held_out, data), data.inputs.shape[1:]
+        operations = parse_augmentation(augment, () if data.sound else shape)
+        notices = (*data.notices, part.said(data), _said_of_inputs(data), *_said_of(operations))
+        content = hashlib.blake2b(f"version {_VERSION} {operations}".encode(), digest_size=16)
+        for one in (data, data.others):
+            if one is not None:
+                _add_content(content, one, part)
         self.__dict__.update(  # past __setattr__, which refuses
             data=data,
             held_out=str(part),
+            augment=augmentation_text(operations),
             shape=shape,
             name=data.name,
             metrics=_metrics_of(data),
@@ -118,6 +139,7 @@ class ClassificationTask(Task):
             notices=notices,
             turns=part.turns(data),
             _part=part,
+            _operations=operations,
             _latest={},
         )
         self._check()
@@ -127,8 +149,8 @@ class ClassificationTask(Task):
         raise AttributeError(f"ClassificationTask is immutable: {name} cannot be set")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by construction: the data, in its own type, and the pattern are all there is."""
-        return ClassificationTask, (self.data, self.held_out)
+        """Pickle by construction: the data, in its own type, and two texts are all there is."""
+        return ClassificationTask, (self.data, self.held_out, self.augment)
 
     def divergence(
         self, name: str | None = None, link: LinkName | None = None, **numbers: float
@@ -186,138 +208,78 @@ class ClassificationTask(Task):
         Returns:
             The split; where a part is one stretch of the data it shares the task's memory.
         """
-        mask = self._part.mask(self.data, seed)
-        rows = self._standardised(seed, mask)
-        seen, asked = np.flatnonzero(~mask), np.flatnonzero(mask)
-        altered = {
-            form: torch.from_numpy(self._like_seen(values, mask))
-            for form, values in self.data.altered.items()
-        }
-        if validation:
-            kept = self._part.validation(self.data, seed, seen)
-            seen, asked = seen[~kept], seen[kept]
-        return ClassificationSplit(self, rows, seen, asked, altered)
+        seen, asked = self._divided(self.data, seed, validation=validation)
+        scale, rows = self._standardised(seed)
+        split = ClassificationSplit(
+            rows,
+            torch.from_numpy(self.data.labels.copy()),  # torch warns of what is read only
+            self.outputs,
+            (seen, asked),
+            altered={
+                form: torch.from_numpy(scale(values.reshape(len(values), -1)[asked]))
+                for form, values in self.data.altered.items()
+            },
+            transfer=self._transfer(seed, scale, validation=validation),
+        )
+        if self._operations:
+            pictures = split.inputs[:WATCHED].reshape(-1, *self.shape[:2], (*self.shape, 1)[2])
+            split.augment = Augmentation(self._operations, self.shape, background(pictures))
+        return split
 
     def seen_values(self) -> int:
         """Count the numbers that training sees: seen samples times classes."""
         return int((~self._part.mask(self.data, seed=0)).sum()) * self.outputs
 
-    def _standardised(
-        self, seed: int, mask: Bool[np.ndarray, "samples"]
-    ) -> Float32[Tensor, "samples inputs"]:
+    def _divided(
+        self, data: Labelled, seed: int, *, validation: bool
+    ) -> tuple[Int[np.ndarray, "seen"], Int[np.ndarray, "asked"]]:
+        mask = self._part.mask(data, seed)
+        seen, asked = np.flatnonzero(~mask), np.flatnonzero(mask)
+        if validation:
+            kept = self._part.validation(data, seed, seen)
+            seen, asked = seen[~kept], seen[kept]
+        return seen, asked
+
+    def _standardised(self, seed: int) -> tuple[Scale, Float32[Tensor, "samples inputs"]]:
         """Standardise all samples with the statistics of those that are not held out."""
         key = seed if self._part.drawn else 0
         if key not in self._latest:
             self._latest.clear()  # before the next is made, so that there are never two
-            self._latest[key] = torch.from_numpy(self._like_seen(self.data.inputs, mask))
+            mask = self._part.mask(self.data, seed)
+            rows = self.data.inputs.reshape(len(mask), -1)
+            seen = rows[~mask] if self._part.drawn else rows[: len(mask) - self.data.test]
+            scale = Scale.of(seen, together=len(self.shape) > 1)
+            self._latest[key] = scale, torch.from_numpy(scale(rows))
         return self._latest[key]
 
-    def _like_seen(
-        self, values: Shaped[np.ndarray, "samples *shape"], mask: Bool[np.ndarray, "samples"]
-    ) -> Float32[np.ndarray, "samples inputs"]:
-        rows = self.data.inputs.reshape(len(mask), -1)
-        seen = rows[~mask] if self._part.drawn else rows[: len(mask) - self.data.test]
-        one = len(self.shape) > 1
-        return standardised(values.reshape(len(mask), -1), seen, together=one)
+    def _transfer(self, seed: int, scale: Scale, *, validation: bool) -> Transfer | None:
+        """Divide the other classes' samples as the data itself, and standardise them alike."""
+        others = self.data.others
+        if others is None:
+            return None
+        seen, asked = self._divided(others, seed, validation=validation)
+        few = in_turn(others.labels[seen], generator(0, "features"))[:LEARNT]
+        rows = others.inputs.reshape(len(others.labels), -1)
+        learnt, questions = (
+            (torch.from_numpy(scale(rows[part])), others.labels[part])
+            for part in (seen[np.sort(few)], asked)
+        )
+        return Transfer(*learnt, *questions)
 
     def _check(self) -> None:
         """Refuse a pattern that leaves too little of a class, the same for every seed."""
-        mask = self._part.mask(self.data, seed=0)
-        seen = np.bincount(self.data.labels[~mask], minlength=self.outputs)
-        if seen.min() < 2:
-            few = int(seen.argmin())
-            raise PenchantError(
-                f"held-out {self.held_out!r} of {self.name!r}: {seen[few]} samples of class "
-                f"{self.data.classes[few]!r} are seen; at least 2 are needed, one to learn from "
-                "and one for validation, so hold out a smaller share"
-            )
-
-
-class ClassificationSplit(Split):
-    """One seed's seen and held-out samples; made by `ClassificationTask.split`.
-
-    Args:
-        task: the task.
-        rows: all its samples, standardised.
-        seen: indices of the training samples.
-        held_out: indices of the samples that the held-out metrics ask about.
-        altered: all samples in other forms, standardised alike.
-
-    Attributes:
-        inputs: the training samples, flattened and standardised.
-        targets: rows with a one at the sample's class.
-        seen: as given.
-        held_out: as given.
-    """
-
-    def __init__(
-        self,
-        task: ClassificationTask,
-        rows: Float32[Tensor, "samples inputs"],
-        seen: Int[np.ndarray, "seen"],
-        held_out: Int[np.ndarray, "held_out"],
-        altered: Mapping[str, Float32[Tensor, "samples inputs"]] | None = None,
-    ) -> None:
-        self.seen, self.held_out = seen, held_out
-        self.inputs, self._asked = _stretch(rows, seen), _stretch(rows, held_out)
-        self._altered = {
-            form: _stretch(values, held_out) for form, values in (altered or {}).items()
-        }
-        labels = torch.from_numpy(task.data.labels.copy())  # torch warns of what is read only
-        self._labels, self._asked_labels = labels[seen], labels[held_out]
-        self.targets = nn.functional.one_hot(self._labels, task.outputs).float()
-
-    def score(self, network: nn.Module, *, final: bool = True) -> Score:
-        """Score a network's logits.
-
-        Args:
-            network: answers each sample with one logit a class; see `ClassificationTask.answering`.
-            final: also score the samples seen.
-
-        Returns:
-            The scores; those of the constant answer if any of the network's is not finite.
-
-        Raises:
-            PenchantError: the network answers with another number of classes.
-        """
-        logits = [self._answers(network, inputs) for inputs in self._parts(final)]
-        if not all(bool(part.isfinite().all()) for part in logits):
-            return self._constant(final)
-        return self._score(logits)
-
-    def constant_score(self) -> Score:
-        """Score the classes' shares of the training samples, given for every sample."""
-        return self._constant(final=True)
-
-    def _parts(self, final: bool) -> list[Tensor]:
-        return [self._asked, self.inputs, *self._altered.values()] if final else [self._asked]
-
-    def _constant(self, final: bool) -> Score:
-        shares = self.targets.double().mean(dim=0).log()
-        return self._score([shares.expand(len(inputs), -1) for inputs in self._parts(final)])
-
-    def _answers(
-        self, network: nn.Module, inputs: Float32[Tensor, "samples inputs"]
-    ) -> Float[Tensor, "samples classes"]:
-        logits = evaluate(network, inputs)
-        if logits.shape != (len(inputs), self.targets.shape[1]):
-            raise PenchantError(
-                f"a network that answers {len(inputs)} samples with shape {tuple(logits.shape)}; "
-                f"{(len(inputs), self.targets.shape[1])} is needed: one number a class"
-            )
-        return logits
-
-    def _score(self, parts: list[Float[Tensor, "_ classes"]]) -> Score:
-        metrics: dict[str, float] = {}
-        asked = (("held_out", self._asked_labels), ("seen", self._labels))
-        for logits, (part, labels) in zip(parts, asked, strict=False):
-            logs = logits.double().log_softmax(dim=1)
-            metrics[f"accuracy_{part}"] = _accuracy(logs, labels)
-            metrics[f"nll_{part}"] = -float(logs.gather(1, labels[:, None]).mean())
-            metrics[f"ece_{part}"] = 100 * calibration_error(logs.exp(), labels)
-        for logits, form in zip(parts[len(asked) :], self._altered, strict=False):
-            metrics[f"accuracy_{form}_held_out"] = _accuracy(logits, self._asked_labels)
-        return Score(metrics)
+        for data in (self.data, self.data.others):
+            if data is None:
+                continue
+            mask = self._part.mask(data, seed=0)
+            seen = np.bincount(data.labels[~mask], minlength=len(data.classes))
+            if seen.min() < 2:
+                few = int(seen.argmin())
+                raise PenchantError(
+                    f"held-out {self.held_out!r} of {data.name!r}: {seen[few]} samples of class "
+                    f"{data.classes[few]!r} are seen; at least 2 are needed, one to learn from "
+                    "and one for validation, so hold out a smaller share"
+                )
 
 
 class _Shares(nn.Module):
@@ -334,8 +296,28 @@ class _Shares(nn.Module):
         return torch.where(answers.isfinite(), logs, torch.nan)  # clipping would hide infinity
 
 
-def _accuracy(logits: Float[Tensor, "_ classes"], labels: Int[Tensor, "_"]) -> float:
-    return 100 * float((logits.argmax(dim=1) == labels).double().mean())
+def _add_content(content: hashlib.blake2b, data: Labelled, part: Part) -> None:
+    """Add to a hash all of the data that scores depend on."""
+    content.update(data.inputs.data)
+    content.update(data.labels.data)
+    content.update(
+        f"{data.inputs.shape} {data.inputs.dtype} {len(data.classes)} {data.test} {part}".encode()
+    )
+    for form, values in data.altered.items():
+        content.update(form.encode())
+        content.update(values.data)
+    if part.group:
+        content.update(repr(data.groups[part.group].tolist()).encode())
+
+
+def _said_of(operations: tuple[Operation, ...]) -> tuple[str, ...]:
+    if not operations:
+        return ()
+    said = [
+        f"moved by up to {reach} pixel{'s' if reach > 1 else ''}" if reach else "flipped or not"
+        for _, reach in operations
+    ]
+    return (f"pictures are augmented anew whenever training sees them: {', then '.join(said)}",)
 
 
 def _said_of_inputs(data: Labelled) -> str:
@@ -347,13 +329,3 @@ def _said_of_inputs(data: Labelled) -> str:
     low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
     constant = int((low == high).sum())
     return f"{seen}; constant ones ({constant} of {len(low)}) are 0" if constant else seen
-
-
-def _stretch(
-    rows: Float32[Tensor, "samples inputs"], chosen: Int[np.ndarray, "chosen"]
-) -> Float32[Tensor, "chosen inputs"]:
-    """Return the chosen rows, without a copy where they follow each other."""
-    first, last = int(chosen[0]), int(chosen[-1])
-    if last - first + 1 == len(chosen):
-        return rows[first : last + 1]
-    return rows[torch.from_numpy(chosen)]

@@ -34,6 +34,8 @@ class Labelled:
         altered: by name, the same samples in another form, such as shifted; a network that has
             learnt from the samples is asked about these too.
         sound: whether a sample is a sound, bands × frames, rather than an image.
+        others: samples of other classes, which no network learns: what its features are worth is
+            asked of these.
 
     Raises:
         PenchantError: shapes that do not fit each other, values that are not finite, labels that
@@ -55,6 +57,7 @@ class Labelled:
     groups: Mapping[str, Shaped[np.ndarray, "samples"]] = field(default_factory=dict)
     altered: Mapping[str, Shaped[np.ndarray, "samples *shape"]] = field(default_factory=dict)
     sound: bool = False
+    others: "Labelled | None" = None
 
     def __post_init__(self) -> None:
         """Hold the data to what every reader counts on."""
@@ -87,6 +90,12 @@ class Labelled:
             raise PenchantError(
                 f"Labelled {self.name!r}: sound=True with inputs of shape {self.inputs.shape}; "
                 "samples × bands × frames are needed"
+            )
+        if self.others is not None and self.others.inputs.shape[1:] != self.inputs.shape[1:]:
+            raise PenchantError(
+                f"Labelled {self.name!r}: others with samples of shape "
+                f"{self.others.inputs.shape[1:]}; the samples' own {self.inputs.shape[1:]} is "
+                "needed"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
