@@ -33,7 +33,8 @@ class ReLU(UnitActivation):
 
     def forward(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return max(s·z, 0)."""
-        return torch.relu(self.scale * z)
+        # A product by 1 would be a seventh of a residual network's step.
+        return torch.relu(z if self.scale == 1 else self.scale * z)
 
     def derivative(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return s where z > 0, else 0."""
@@ -77,7 +78,7 @@ class GELU(UnitActivation):
 
     def forward(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return u·Φ(u)."""
-        return F.gelu(self.scale * z)
+        return F.gelu(z if self.scale == 1 else self.scale * z)
 
     def derivative(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return s·(Φ(u) + u·Φ'(u))."""
