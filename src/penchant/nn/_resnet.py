@@ -59,8 +59,8 @@ class ResNet(nn.Module):
     ``form="pre"``              z + a, with norm and activation before each convolution (He et al.,
                                 "Identity mappings in deep residual networks", 2016)
     ``normalisation="batch"``   after each convolution (Ioffe & Szegedy, 2015)
-    ``normalisation="none"``    biases instead. Residual sums then grow: the mean square of the
-                                features doubles, roughly, with each block
+    ``normalisation="none"``    biases instead. Residual sums then grow with depth: with relu
+                                their mean square nearly doubles with each block
     ``shortcut="pad"``          option A where a block changes the shape: every second place, and
                                 zero channels (He et al., 2015)
     ``shortcut="project"``      option B: a 1×1 convolution, in the post form with norm
@@ -191,11 +191,9 @@ class ResNet(nn.Module):
                 blocks.append(block)
                 before = (width << stage) * (WIDENING if bottleneck else 1)
         self.blocks = nn.Sequential(*blocks)
-        self.last = nn.Sequential()
-        if choices.form == "pre":
-            steps = {**choices.norm("norm", before), "phi": choices.copy_of_phi()}
-            self.last = nn.Sequential(OrderedDict(steps))
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        mean = {"mean": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten()}
+        normed = choices.norm("norm", before) | {"phi": choices.copy_of_phi()}
+        self.last = nn.Sequential(OrderedDict(normed | mean if choices.form == "pre" else mean))
         outputs = count("ResNet(classes", classes)
         self.head = skip_init(nn.Linear, before, outputs)  # type: ignore[no-untyped-call]
 
@@ -241,7 +239,7 @@ class ResNet(nn.Module):
                 f"ResNet is given a tensor of shape {tuple(x.shape)}: needs pictures "
                 f"N×{channels}×H×W"
             )
-        features: Tensor = self.pool(self.last(self.blocks(self.stem(x))))
+        features: Tensor = self.last(self.blocks(self.stem(x)))
         return features
 
 
