@@ -7,7 +7,7 @@ from torch import nn
 
 from penchant.errors import PenchantError, nearest
 from penchant.models import load_model
-from penchant.nn import TDNN, CoordinateNet, ScanningMLP
+from penchant.nn import TDNN, CoordinateNet, ResNet, ScanningMLP
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ BUILT_IN = {
         "an MLP with shared blocks over 8 samples, as convolutions",
     ),
     "tdnn": BuiltIn(lambda: TDNN(32, 10), "32x98", "a second of speech, one of ten words"),
+    "resnet-20": BuiltIn(
+        lambda: ResNet(20), "3x32x32", "a residual network of 20 layers for small pictures"
+    ),
+    "resnet-56": BuiltIn(
+        lambda: ResNet(56), "3x32x32", "a residual network of 56 layers for small pictures"
+    ),
+    "resnet-18": BuiltIn(
+        lambda: ResNet.imagenet(18), "3x224x224", "the residual network of 18 layers for ImageNet"
+    ),
+    "resnet-50": BuiltIn(
+        lambda: ResNet.imagenet(50), "3x224x224", "the same of 50 layers, with bottlenecks"
+    ),
 }
 
 
