@@ -1,7 +1,41 @@
 """Measurements of any `nn.Module`. Needs torch alone."""
 
+from penchant.probes._activity import ActivityReport as ActivityReport
+from penchant.probes._activity import LayerActivity as LayerActivity
+from penchant.probes._activity import activity as activity
 from penchant.probes._curvature import Curvature as Curvature
 from penchant.probes._curvature import largest_curvature as largest_curvature
 from penchant.probes._finding import Finding as Finding
+from penchant.probes._gradient_flow import GradientFlow as GradientFlow
+from penchant.probes._gradient_flow import gradient_flow as gradient_flow
+from penchant.probes._gradient_report import GradientReport as GradientReport
+from penchant.probes._gradient_report import LayerGradient as LayerGradient
+from penchant.probes._linearity import BlockShare as BlockShare
+from penchant.probes._linearity import LinearityReport as LinearityReport
+from penchant.probes._linearity import identity_shares as identity_shares
+from penchant.probes._path_lengths import PathLengths as PathLengths
+from penchant.probes._path_lengths import path_lengths as path_lengths
+from penchant.probes._shift import MapShift as MapShift
+from penchant.probes._shift import ShiftReport as ShiftReport
+from penchant.probes._shift import shift_response as shift_response
 
-__all__ = ["Curvature", "Finding", "largest_curvature"]
+__all__ = [
+    "ActivityReport",
+    "BlockShare",
+    "LayerActivity",
+    "LinearityReport",
+    "MapShift",
+    "PathLengths",
+    "ShiftReport",
+    "activity",
+    "identity_shares",
+    "path_lengths",
+    "shift_response",
+    "Curvature",
+    "Finding",
+    "GradientFlow",
+    "GradientReport",
+    "LayerGradient",
+    "gradient_flow",
+    "largest_curvature",
+]
