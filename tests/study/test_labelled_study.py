@@ -255,7 +255,7 @@ def test_equal_parameters(features: int) -> None:
 def test_given_widths_are_kept_where_parameters_are_matched() -> None:
     task = ClassificationTask(blobs())
     designs = {"a": DenseDesign(width=50).resolved(), "b": DenseDesign(width=9).resolved()}
-    assert with_widths(designs, task, "parameters", "a") == designs
+    assert with_widths(designs, task, "parameters", dict.fromkeys(designs, "a")) == designs
 
 
 def test_families_side_by_side() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from penchant.errors import PenchantError
 from penchant.study import Moment, Results, Run, Study, judge
+from penchant.study._question import score, soonest
 from penchant.study._target import SHARE, steps_to, target_metric
-from penchant.study._verdicts import target_verdicts, verdicts
+from penchant.study._verdicts import verdicts
 from penchant.tasks import Metric
 
 UP = Metric("accuracy_held_out", "%", margin=1.0)
@@ -154,7 +155,8 @@ def reaching(steps: dict[str, list[float | None]], signal: str = "digits") -> li
 
 
 def judged(runs: list[Run], designs: tuple[str, ...]):  # type: ignore[no-untyped-def]
-    return target_verdicts(runs, designs, designs[0], UP, 50.0, BUDGET)
+    question = soonest(UP, 50.0, BUDGET)
+    return verdicts(runs, dict.fromkeys(designs, designs[0]), question, 2 * (len(designs) - 1))
 
 
 def test_sooner_is_better() -> None:
@@ -232,7 +234,7 @@ def test_families_share_the_error(families: int) -> None:
         for label, found in scores.items()
         for seed, score in enumerate(found)
     ]
-    for found in verdicts(runs, tuple(scores), "relu", UP, families):
+    for found in verdicts(runs, dict.fromkeys(scores, "relu"), score(UP), families * 2):
         pairs = zip(scores[found.design], scores["relu"], strict=True)
         assert found == judge(
             [mine - base for mine, base in pairs],
@@ -283,8 +285,7 @@ def test_results_csv_has_the_column(results: Results) -> None:
 
 def test_verdicts_of_both_kinds(results: Results) -> None:
     (verdict,), (steps,) = results.verdicts, results.target_verdicts
-    alone = verdicts(results.runs, results.designs, "relu", UP)[0]
-    shared = verdicts(results.runs, results.designs, "relu", UP, families=2)[0]
+    alone, shared = (verdicts(results.runs, results.baselines, score(UP), m)[0] for m in (1, 2))
     assert verdict == shared != alone, "a study with a target makes twice the comparisons"
     assert (verdict.metric, steps.metric) == ("accuracy_held_out", "steps_to_80")
     assert (steps.design, steps.baseline) == ("tanh", "relu")
@@ -304,8 +305,8 @@ def test_without_a_target_there_is_nothing_of_it(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("signal", "words"),
     [
-        ("digits", {"metric": "accuracy_seen"}),
-        ("digits", {"metric": "nll_seen"}),
+        ("digits", {"metric": "ece_seen"}),
+        ("digits", {"metric": "ece_held_out"}),
         ("built-in", {"metric": "ssim_held_out"}),
         ("built-in", {"metric": "ssim_seen", "held_out": "none"}),
     ],

@@ -1,6 +1,7 @@
 """Widths: below half the seen values where nothing is said, equal in parameters where asked."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,11 @@ def size(design: CoordinateDesign, task: PictureTask) -> int:
     return parameters(design, design.width, task.shape, task.outputs)
 
 
+def widths_like(baseline: str, designs: dict, task: PictureTask, match: Any) -> dict:
+    """Give widths where all designs follow one."""
+    return with_widths(designs, task, match, dict.fromkeys(designs, baseline))
+
+
 FAMILY = [
     {"activation": activation, "encoding": encoding}
     for activation in ("relu", "sine", "wire", "finer")
@@ -44,14 +50,14 @@ def test_count_is_the_networks(activation: str) -> None:
 @pytest.mark.parametrize("match", ["width", "parameters"])
 def test_auto_width_stays_below_half_the_seen_values(waves: Waves, side: int, match: str) -> None:
     task = task_of(waves, side)
-    chosen = with_widths(resolved(*FAMILY), task, match, baseline="0")
+    chosen = widths_like("0", resolved(*FAMILY), task, match)
     assert all(size(design, task) <= task.seen_values() / 2 for design in chosen.values())
 
 
 @pytest.mark.parametrize("side", [24, 40, 64])
 def test_auto_width_is_the_largest_common_one(waves: Waves, side: int) -> None:
     task, designs = task_of(waves, side), resolved(*FAMILY)
-    widths = {design.width for design in with_widths(designs, task, "width", "0").values()}
+    widths = {design.width for design in widths_like("0", designs, task, "width").values()}
     (width,) = widths
     limit = task.seen_values() / 2
     assert max(parameters(d, width, (2,), 3) for d in designs.values()) <= limit
@@ -59,25 +65,23 @@ def test_auto_width_is_the_largest_common_one(waves: Waves, side: int) -> None:
 
 
 def test_auto_width_ends_at_the_widest_and_narrowest(waves: Waves) -> None:
-    (large,) = with_widths(resolved({}), task_of(waves, 800), "width", "0").values()
-    (small,) = with_widths(resolved({}), task_of(waves, 4, channels=1), "width", "0").values()
+    (large,) = widths_like("0", resolved({}), task_of(waves, 800), "width").values()
+    (small,) = widths_like("0", resolved({}), task_of(waves, 4, channels=1), "width").values()
     assert (large.width, small.width) == (WIDEST, NARROWEST)
 
 
 def test_given_width_is_kept_and_does_not_narrow_the_others(waves: Waves) -> None:
     task = task_of(waves, 24)
-    alone = with_widths(resolved({"activation": "sine"}), task, "width", "0")["0"].width
-    chosen = with_widths(
-        resolved({"activation": "sine"}, {"width": 200}), task, "width", baseline="0"
-    )
+    alone = widths_like("0", resolved({"activation": "sine"}), task, "width")["0"].width
+    chosen = widths_like("0", resolved({"activation": "sine"}, {"width": 200}), task, "width")
     assert (chosen["0"].width, chosen["1"].width) == (alone, 200)
 
 
 def test_matched_parameters_are_within_two_percent(waves: Waves) -> None:
     task = task_of(waves, 128)
     designs = resolved(*FAMILY)
-    chosen = with_widths(designs, task, "parameters", baseline="4")
-    common = with_widths(designs, task, "width", baseline="4")["4"].width
+    chosen = widths_like("4", designs, task, "parameters")
+    common = widths_like("4", designs, task, "width")["4"].width
     assert chosen["4"].width == common, "the baseline keeps its width"
     target = size(chosen["4"], task)
     for label, design in chosen.items():
@@ -92,12 +96,23 @@ def test_matched_parameters_are_within_two_percent(waves: Waves) -> None:
 def test_matching_leaves_a_given_width_alone(waves: Waves) -> None:
     task = task_of(waves, 64)
     designs = resolved({"width": 33}, {"encoding": "nerf"}, {"activation": "sine", "width": 7})
-    chosen = with_widths(designs, task, "parameters", baseline="0")
+    chosen = widths_like("0", designs, task, "parameters")
     assert (chosen["0"].width, chosen["2"].width) == (33, 7)
     assert size(chosen["1"], task) == pytest.approx(size(chosen["0"], task), rel=0.05)
 
 
 def test_nothing_but_the_width_changes(waves: Waves) -> None:
     designs = resolved(*FAMILY)
-    for label, design in with_widths(designs, task_of(waves, 24), "parameters", "0").items():
+    for label, design in widths_like("0", designs, task_of(waves, 24), "parameters").items():
         assert design.replaced(width=None) == designs[label]
+
+
+def test_each_design_follows_its_own_baseline(waves: Waves) -> None:
+    task = task_of(waves, 64)
+    designs = resolved(*({"depth": d, "encoding": e} for d in (2, 4) for e in ("none", "nerf")))
+    chosen = with_widths(designs, task, "parameters", {"0": "0", "1": "0", "2": "2", "3": "2"})
+    sizes = {label: size(design, task) for label, design in chosen.items()}
+    assert chosen["0"].width == chosen["2"].width
+    assert sizes["1"] == pytest.approx(sizes["0"], rel=0.05)
+    assert sizes["3"] == pytest.approx(sizes["2"], rel=0.05)
+    assert sizes["2"] > 1.3 * sizes["0"]

@@ -1,5 +1,6 @@
 """Studies: designs, plans, runs, stores and verdicts; and single networks, fitted and decoded."""
 
+from penchant.study._baselines import parse_fields as parse_fields
 from penchant.study._design import Design as Design
 from penchant.study._executors import WorkerError as WorkerError
 from penchant.study._families import FAMILIES as FAMILIES
@@ -22,8 +23,8 @@ from penchant.study._over_time import TDNNDesign as TDNNDesign
 from penchant.study._plan import BUILT_IN as BUILT_IN
 from penchant.study._plan import Plan as Plan
 from penchant.study._plan import differing as differing
-from penchant.study._plan import parse_fields as parse_fields
 from penchant.study._plan import parse_vary as parse_vary
+from penchant.study._resnet import ResNetDesign as ResNetDesign
 from penchant.study._results import Moment as Moment
 from penchant.study._results import Pilot as Pilot
 from penchant.study._results import Reconstruction as Reconstruction
@@ -52,6 +53,7 @@ __all__ = [
     "Progress",
     "REPORT",
     "RESULTS",
+    "ResNetDesign",
     "Reconstruction",
     "Results",
     "Run",

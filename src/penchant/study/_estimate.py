@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from penchant.study._jobs import LOOKS, Job
+from penchant.study._probing import Probing
 from penchant.tasks import Task
 from penchant.training import one_thread
 
@@ -45,4 +46,6 @@ def _seconds(job: Job, task: Task) -> float:
     steps = (time.perf_counter() - started) / max(1, training.step - 1)
     started = time.perf_counter()
     split.score(task.answering(training.network, training.minimised), final=False)
+    probing = Probing(job.probes, training.network, training.minimised, split, job.seed)
+    probing.looked(training.step)
     return steps * job.steps + (time.perf_counter() - started) * LOOKS

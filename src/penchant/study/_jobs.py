@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from torch import nn
 
 from penchant.nn import count_parameters
 from penchant.study._design import Design
+from penchant.study._probing import Probing
 from penchant.study._results import Moment, Run, Status
 from penchant.tasks import Score, Split, Task, evaluate
 from penchant.training import Recipe, Training, from_bytes, one_thread, to_bytes
@@ -48,6 +49,7 @@ class Job:
     batch: int
     metric: str
     validation: bool = False
+    probes: tuple[str, ...] = ()
 
     def id(self, fingerprint: str) -> str:
         """Hash data, design, seed, budget and the version of the numerics."""
@@ -60,6 +62,7 @@ class Job:
             "batch": self.batch,
             "numerics": NUMERICS,
             "torch": torch.__version__,
+            **({"probes": self.probes} if self.probes else {}),
         }
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
@@ -137,6 +140,7 @@ def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Chec
     training = job.training(task, split)
     network = training.network
     answer = task.answering(network, training.minimised)
+    probing = Probing(job.probes, network, training.minimised, split, job.seed)
     curve = _taken_up(training, id, state)
     if curve:
         yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
@@ -154,10 +158,11 @@ def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Chec
             break
         if step < job.steps:
             score = split.score(answer, final=False)
-            curve.append(_moment(training, score))
+            curve.append(_moment(training, score, probing.looked(step)))
             yield Progress(job, step, score.metrics.get(job.metric, math.nan))
     status, score = final_score(training, split, answer)
-    curve.append(_moment(training, score))
+    last, found = probing.ended(curve, diverged=status == "diverged")
+    curve.append(_moment(training, score, last.metrics))
     yield Finished(
         job,
         Run(
@@ -170,9 +175,11 @@ def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Chec
             seconds=training.seconds,
             parameters=count_parameters(network),
             settings=job.settings.model_dump(),
-            metrics=dict(score.metrics),
+            metrics={**score.metrics, **found.metrics},
             bands=score.bands,
             curve=tuple(curve),
+            profiles=found.profiles,
+            layers=found.layers,
         ),
         save(network.state_dict()),
     )
@@ -234,5 +241,6 @@ def look_steps(steps: int) -> list[int]:
     return sorted({round(steps * (look / (LOOKS - 1)) ** 2) for look in range(LOOKS)})
 
 
-def _moment(training: Training, score: Score) -> Moment:
-    return Moment(training.step, training.seconds, dict(score.metrics), score.bands)
+def _moment(training: Training, score: Score, probed: Mapping[str, float]) -> Moment:
+    metrics = {**score.metrics, **probed}
+    return Moment(training.step, training.seconds, metrics, score.bands)

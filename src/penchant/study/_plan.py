@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penchant.errors import PenchantError, nearest
 from penchant.study import _own
+from penchant.study._baselines import baselines_of
 from penchant.study._design import Design, one_line
 from penchant.study._families import design
 from penchant.study._profiles import profiled
@@ -30,9 +31,17 @@ from penchant.tasks import (
     Task,
     is_labelled,
     is_sound,
+    source_and_options,
 )
 
-FamilyName = Literal["coordinate", "dense", "tdnn"]
+FamilyName = Literal["coordinate", "dense", "tdnn", "resnet", "vit", "convnext"]
+
+BACKBONE_DESIGNS: tuple[dict[str, Any], ...] = (
+    {"activation": "gelu"},
+    {"activation": "relu"},
+    {"activation": "gaussian"},
+    {"activation": "sine"},
+)
 
 DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
     "coordinate": (
@@ -51,6 +60,9 @@ DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
         {"activation": "relu", "divergence": "l2"},
     ),
     "tdnn": ({"sharing": "shared"}, {"sharing": "unshared"}, {"sharing": "dense"}),
+    "resnet": ({"skip": "none"}, {"skip": "residual"}),
+    "vit": BACKBONE_DESIGNS,
+    "convnext": BACKBONE_DESIGNS,
 }
 
 DENSE_WORDS: dict[str, Any] = {
@@ -108,6 +120,7 @@ class Plan(BaseModel):
     match: Literal["width", "parameters"] = "width"
     """What designs have in common: the width, or (nearly) the number of parameters."""
     baseline: str | None = None
+    """A design's label, or fields that choose one; see `baselines_of`."""
     metric: str | None = None
     margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     target: float | None = Field(default=None, allow_inf_nan=False)
@@ -141,7 +154,7 @@ class Plan(BaseModel):
             plan = cls(**words)
         except ValidationError as error:
             raise PenchantError(one_line(error)) from error
-        plan.baseline_label()
+        plan.baselines()
         return plan
 
     def labelled(self) -> dict[str, Design]:
@@ -172,21 +185,14 @@ class Plan(BaseModel):
         """Name the fields in which the designs differ, in the order of the design's fields."""
         return differing(list(self.labelled().values()))
 
+    def baselines(self) -> dict[str, str]:
+        """Return each design's baseline by label, in the order of the plan; see `baselines_of`."""
+        return baselines_of(self.labelled(), self.baseline)
+
     def baseline_label(self) -> str:
-        """Return the label of the design that each other one is compared with."""
-        labels = self.labelled()
-        if self.baseline is None:
-            return next(iter(labels))
-        if self.baseline in labels:
-            return self.baseline
-        if "=" in self.baseline:
-            wanted = design({"family": self.family, **parse_fields(self.baseline)})
-            for label, one in labels.items():
-                if one == wanted:
-                    return label
-        raise PenchantError(
-            f"baseline={self.baseline!r} is not in the plan: {nearest(self.baseline, list(labels))}"
-        )
+        """Return the baseline's label, or the fields by which several are chosen."""
+        chosen = set(self.baselines().values())
+        return chosen.pop() if len(chosen) == 1 else str(self.baseline)
 
     def fingerprint(self) -> str:
         """Return the plan as canonical text; two studies are the same where this is."""
@@ -194,7 +200,10 @@ class Plan(BaseModel):
         rest = self.model_dump(exclude={"vary", "designs", "baseline"})
         defaults = Plan().model_dump(include=set(LATER_WORDS))
         rest = {name: v for name, v in rest.items() if name not in defaults or v != defaults[name]}
-        content = {"designs": designs, "baseline": self.baseline_label(), **rest}
+        baselines = self.baselines()
+        several = len(set(baselines.values())) > 1
+        baseline = baselines if several else next(iter(baselines.values()))
+        content = {"designs": designs, "baseline": baseline, **rest}
         return json.dumps(content, sort_keys=True)
 
 
@@ -278,22 +287,6 @@ def _labels(designs: list[Design]) -> list[str]:
 
 def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def parse_fields(text: str) -> dict[str, Any]:
-    """Read ``activation=relu,encoding=fourier``.
-
-    Example:
-        >>> parse_fields("activation=relu,encoding=fourier")
-        {'activation': 'relu', 'encoding': 'fourier'}
-    """
-    fields = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise PenchantError(f"design {text!r}: {part!r} is not of the form axis=value")
-        fields[name.strip()] = value.strip()
-    return fields
 
 
 def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
@@ -381,8 +374,8 @@ def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
 
 
 def is_name(signal: str) -> bool:
-    """Tell the name of something that comes along from a path."""
-    return signal == BUILT_IN or signal in DATA_SETS
+    """Tell the name of something that comes along, with options or without, from a path."""
+    return signal == BUILT_IN or source_and_options(signal)[0] in DATA_SETS
 
 
 def _relative(path: str, folder: Path) -> str:

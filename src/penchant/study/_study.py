@@ -25,13 +25,14 @@ from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Checkpointed, Event, Finished, Job
 from penchant.study._model_file import network_from
 from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
+from penchant.study._probing import check_paths, probed_metrics
 from penchant.study._profiles import default_folder
+from penchant.study._question import questions, shown_metric, target_question
 from penchant.study._results import Pilot, Reconstruction, Results, Run
-from penchant.study._signals import Signal, chosen_metric, listed, load_signals
+from penchant.study._signals import Signal, listed, load_signals
 from penchant.study._store import MEMORY, Store
-from penchant.study._target import steps_to, target_metric
 from penchant.study._tuning import best, candidates
-from penchant.study._verdicts import target_verdicts, verdicts
+from penchant.study._verdicts import comparisons, verdicts
 from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
 from penchant.study._width import with_widths
 from penchant.tasks import Metric, PictureTask, Task
@@ -50,8 +51,8 @@ class Study:
             photograph that comes with scikit-image, ``"digits"`` scikit-learn's digits.
         out: the study's folder; without one, nothing is kept after the process ends.
         words: the plan, in the words of `penchant compare` (see `Plan`): vary, designs, seeds,
-            steps, size, held_out, noise, tune, match, baseline, metric, margin, target, batch,
-            family. What is not given follows from the kind of signal.
+            steps, size, held_out, noise, augment, tune, match, baseline, metric, margin, target,
+            also, probes, judge, batch, family. What is not given follows from the kind of signal.
 
     Raises:
         PenchantError: a word, value or signal that does not fit.
@@ -71,8 +72,12 @@ class Study:
         self.plan = Plan.of({**usual_words(several), **words})
         self.folder = None if out is None else Path(out)
         self.paths, self.tasks = load_signals(several, self.plan)
-        self.metric = chosen_metric(self.plan, self.tasks)
+        self.questions = questions(self.plan, self.tasks)
+        self.metric = self.questions[0].metric
+        self.target = target_question(self.plan, self.metric)
+        self.shown = shown_metric(self.metric, self.tasks[0])
         self.designs = self._with_widths()
+        check_paths([one.metric.name for one in self.questions], self.designs[0], self.tasks[0])
 
     @classmethod
     def read(
@@ -108,7 +113,7 @@ class Study:
                 {label: one.resolved() for label, one in self.plan.labelled().items()},
                 task,
                 self.plan.match,
-                self.plan.baseline_label(),
+                self.plan.baselines(),
             )
             for task in self.tasks
         )
@@ -243,8 +248,9 @@ class Study:
             seed=seed,
             steps=self.plan.steps,
             batch=self.plan.batch,
-            metric=_pilot_metric(self.metric.name) if validation else self.metric.name,
+            metric=_pilot_metric(self.shown.name) if validation else self.shown.name,
             validation=validation,
+            probes=() if validation else tuple(self.plan.probes),
         )
 
     def _id(self, job: Job) -> str:
@@ -274,7 +280,7 @@ class Study:
         for _, group in groupby(self.pilot_jobs, key=lambda job: (job.task, job.design)):
             jobs = list(group)
             scores = [store.run(self._id(job)).metrics[job.metric] for job in jobs]
-            winner = best(scores, self.metric.higher_is_better)
+            winner = best(scores, self.shown.higher_is_better)
             found += [
                 _Pilot(job, score, place == winner)
                 for place, (job, score) in enumerate(zip(jobs, scores, strict=True))
@@ -285,9 +291,9 @@ class Study:
         pilots = self._pilots(store)
         chosen = self._chosen(pilots)
         planned = self._planned(chosen)
-        runs = tuple(_named(store.run(self._id(job)), job) for job in planned)
-        labels, baseline = tuple(self.plan.labelled()), self.plan.baseline_label()
-        target = self.plan.target
+        runs = tuple(self._with_levels(_named(store.run(self._id(job)), job)) for job in planned)
+        baselines, target = self.plan.baselines(), self.target
+        each, m = self.plan.judge == "each", self.comparisons
         return Results(
             folder=self.folder,
             plan={
@@ -295,29 +301,26 @@ class Study:
                 "notices": [f"{t.name}: {notice}" for t in self.tasks for notice in t.notices],
                 **self.plan.model_dump(),
                 "noun": self.tasks[0].noun,
-                "baseline": baseline,
+                "baseline": self.plan.baseline_label(),
+                "comparisons": m,
                 "metric": self.metric.name,
                 "margin": self.metric.margin,
                 "unit": self.metric.unit,
                 "higher_is_better": self.metric.higher_is_better,
                 "metrics": [asdict(metric) for metric in self._metrics()],
             },
-            designs=labels,
+            designs=tuple(baselines),
             axes=self.plan.axes(),
             metric=self.metric.name,
             runs=runs,
             pilots=tuple(p.named() for p in pilots),
-            verdicts=verdicts(runs, labels, baseline, self.metric, 1 if target is None else 2),
-            target_verdicts=(
-                ()
-                if target is None
-                else target_verdicts(runs, labels, baseline, self.metric, target, self.plan.steps)
+            verdicts=tuple(
+                verdict
+                for question in self.questions
+                for verdict in verdicts(runs, baselines, question, m, each=each)
             ),
-            steps_to_target=(
-                {}
-                if target is None
-                else {run.id: steps_to(run, self.metric, target) for run in runs}
-            ),
+            target_verdicts=verdicts(runs, baselines, target, m, each=each) if target else (),
+            steps_to_target={run.id: target.answer(run) for run in runs} if target else {},
             reconstructions=tuple(self._reconstructions(planned, store)),
             warnings=(
                 *self._warnings(chosen),
@@ -325,14 +328,26 @@ class Study:
                 *grid_warnings(runs, self.tasks, self.metric.name),
             ),
             method=self._method(store),
+            baselines=baselines,
         )
+
+    @property
+    def comparisons(self) -> int:
+        """How many verdicts there will be, which share one rate of error."""
+        asked = len(self.questions) + (self.target is not None)
+        each = self.plan.judge == "each"
+        return comparisons(self.plan.baselines(), asked, len(self.tasks), each=each)
+
+    def _with_levels(self, run: Run) -> Run:
+        """Add what is read off the run's curve to its metrics."""
+        read = {q.metric.name: q.value(run) for q in self.questions if q.goal}
+        return replace(run, metrics={**run.metrics, **read})
 
     def _metrics(self) -> list[Metric]:
         """List every metric that the results hold numbers of, with the plan's margin."""
-        found = [self.metric if m.name == self.metric.name else m for m in self.tasks[0].metrics]
-        if self.plan.target is not None:
-            found.append(target_metric(self.plan.target, self.plan.steps))
-        return found
+        scored = [*self.tasks[0].metrics, *probed_metrics(self.plan.probes)]
+        judged = [*self.questions, *([self.target] if self.target else [])]
+        return list({m.name: m for m in [*scored, *(one.metric for one in judged)]}.values())
 
     def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):

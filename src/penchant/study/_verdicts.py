@@ -1,78 +1,144 @@
 """From runs to verdicts: pair by seed on one signal, average over seeds across several."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from penchant.study._question import Question
 from penchant.study._results import Run, Verdict, VerdictWord
 from penchant.study._sentence import UnitOfN
-from penchant.study._target import steps_to, target_metric
 from penchant.study._verdict import judge
-from penchant.tasks import Metric
 
-Values = Mapping[tuple[str, str, int], float]
-"""A number for each design, signal and seed."""
+NEITHER = "Neither "
+
+
+def comparisons(
+    baselines: Mapping[str, str], questions: int, signals: int, *, each: bool = False
+) -> int:
+    """Count the comparisons of a study: all of its verdicts share one rate of error.
+
+    Args:
+        baselines: each design's baseline; a baseline is its own.
+        questions: metrics that are judged, the steps to a target among them.
+        signals: how many there are.
+        each: whether each signal is judged by itself.
+
+    Example:
+        >>> comparisons({"relu": "relu", "sine": "relu", "tanh": "relu"}, 2, 5)
+        4
+        >>> comparisons({"relu": "relu", "sine": "relu", "tanh": "relu"}, 2, 5, each=True)
+        20
+    """
+    compared = sum(label != baseline for label, baseline in baselines.items())
+    return compared * questions * (signals if each else 1)
 
 
 def verdicts(
-    runs: Sequence[Run], designs: Sequence[str], baseline: str, metric: Metric, families: int = 1
+    runs: Sequence[Run],
+    baselines: Mapping[str, str],
+    question: Question,
+    m: int,
+    *,
+    each: bool = False,
 ) -> tuple[Verdict, ...]:
-    """Judge each design against the baseline; together they are one family.
+    """Judge each design against its baseline.
+
+    Where a run never came to what is asked, the verdict says so; where neither design ever did,
+    nothing is known. What is undefined in a run, as the paths through blocks of a network without
+    blocks, is described and not judged.
 
     Args:
         runs: the finished runs of a study, every design with the same seeds and signals.
-        designs: labels in the order of the plan.
-        baseline: the label that each other one is compared with.
-        metric: what is compared, with the margin that the plan fixed.
-        families: how many metrics the study judges; they share the error that may be made.
+        baselines: each design's baseline, in the order of the plan; a baseline is its own.
+        question: what is compared.
+        m: the study's number of comparisons, which share the error that may be made.
+        each: judge each signal by itself.
 
     Returns:
-        One verdict for each design but the baseline, in the order of the plan.
+        One verdict for each design that is no baseline (and each signal), in the order of the plan.
     """
-    values = {(run.design, run.signal, run.seed): run.metrics[metric.name] for run in runs}
-    return _judged(values, runs, designs, baseline, metric, families)
+    signals = list(dict.fromkeys(run.signal for run in runs))
+    groups = [(name, [run for run in runs if run.signal == name]) for name in signals]
+    pairs = [(label, baseline) for label, baseline in baselines.items() if label != baseline]
+    return tuple(
+        _on(signal, _verdict(mine, pair, question, m))
+        for signal, mine in (groups if each else [("", runs)])
+        for pair in pairs
+    )
 
 
-def target_verdicts(
-    runs: Sequence[Run],
-    designs: Sequence[str],
-    baseline: str,
-    metric: Metric,
-    target: float,
-    budget: int,
-) -> tuple[Verdict, ...]:
-    """Judge how soon each design reaches a value of the metric; see `verdicts`.
-
-    A target that is never reached counts as the whole budget, and the verdict says so; where
-    neither design ever came to it, nothing is known of which is sooner.
-
-    Args:
-        runs: the finished runs of a study.
-        designs: labels in the order of the plan.
-        baseline: the label that each other one is compared with.
-        metric: what is to reach the target.
-        target: its value.
-        budget: the steps of every run.
-    """
-    found = {(run.design, run.signal, run.seed): steps_to(run, metric, target) for run in runs}
-    values = {place: budget if steps is None else steps for place, steps in found.items()}
-    # Of a run that diverged, too, the flag says that it never got there.
-    counted = [replace(run, status="done") for run in runs]
-    judged = _judged(values, counted, designs, baseline, target_metric(target, budget), families=2)
-    return tuple(_with_missed(verdict, found, f"{target:g} {metric.unit}") for verdict in judged)
+def _on(signal: str, verdict: Verdict) -> Verdict:
+    if not signal:
+        return verdict
+    text = verdict.sentence.replace(NEITHER, NEITHER.lower(), 1)
+    return replace(verdict, signal=signal, sentence=f"On {signal}, {text}")
 
 
-def _with_missed(
-    verdict: Verdict, found: Mapping[tuple[str, str, int], float | None], target: str
-) -> Verdict:
-    """Flag the runs of the two designs that never came to the target."""
+def _verdict(runs: Sequence[Run], pair: tuple[str, str], question: Question, m: int) -> Verdict:
+    design, baseline = pair
+    values = {(run.design, run.signal, run.seed): question.value(run) for run in runs}
+    found = [
+        [values[design, signal, seed] - values[baseline, signal, seed] for seed in seeds]
+        for signal, seeds in _seeds(runs).items()
+    ]
+    unit: UnitOfN = "seeds" if len(found) == 1 else "signals"
+    differences = found[0] if unit == "seeds" else [fmean(row) for row in found]
+    known = [difference for difference in differences if math.isfinite(difference)]
+    ours = [run for run in runs if run.design in pair]
+    # Of what a diverged run never came to, the flag says just that.
+    diverged = 0 if question.goal else sum(run.status == "diverged" for run in ours)
+    judged = judge(
+        known or [0.0],
+        design=design,
+        baseline=baseline,
+        metric=question.metric,
+        margin=question.metric.margin,
+        comparisons=m,
+        unit_of_n=unit,
+        diverged=diverged,
+    )
+    if len(known) < len(differences):
+        return _undefined(judged, ours, question, len(known))
+    return _with_missed(judged, ours, question) if question.goal else judged
+
+
+def _seeds(runs: Sequence[Run]) -> dict[str, list[int]]:
+    seeds: dict[str, set[int]] = {}
+    for run in runs:
+        seeds.setdefault(run.signal, set()).add(run.seed)
+    return {signal: sorted(seeds[signal]) for signal in sorted(seeds)}
+
+
+def _undefined(verdict: Verdict, runs: Sequence[Run], question: Question, known: int) -> Verdict:
+    """Describe what has no number in some runs; the differences are those of the other pairs."""
+    parts = []
+    for label in (verdict.design, verdict.baseline):
+        mine = [math.isfinite(question.value(run)) for run in runs if run.design == label]
+        if not all(mine):
+            parts.append(f"in {mine.count(False)} of {len(mine)} runs of {label}")
+    text = (
+        f"{verdict.design} against {verdict.baseline}: {question.metric.name} is undefined "
+        f"{' and '.join(parts)}; descriptive only."
+    )
+    plain = replace(verdict, verdict="descriptive", sentence=text, needed=None)
+    if known:
+        return plain
+    nan = math.nan
+    return replace(
+        plain, n=0, mean_difference=nan, interval=(nan, nan), p_sign_flip=nan, effect=nan, flag=""
+    )
+
+
+def _with_missed(verdict: Verdict, runs: Sequence[Run], question: Question) -> Verdict:
+    """Flag the runs of the two designs that never came to what is asked."""
     labels = (verdict.design, verdict.baseline)
     missed = {
-        label: [steps is None for (design, _, _), steps in found.items() if design == label]
+        label: [question.answer(run) is None for run in runs if run.design == label]
         for label in labels
     }
     if all(map(all, missed.values())):
-        text = f"Neither {labels[0]} nor {labels[1]} reached {target.rstrip()} in any run."
+        text = f"{NEITHER}{labels[0]} nor {labels[1]} reached {question.goal} in any run."
         word: VerdictWord = "descriptive" if verdict.verdict == "descriptive" else "inconclusive"
         return replace(verdict, verdict=word, sentence=text, flag="", needed=None)
     parts = [
@@ -82,40 +148,5 @@ def _with_missed(
     ]
     if not parts:
         return verdict
-    text = f"{' and '.join(parts)}; these count as the whole budget."
+    text = f"{' and '.join(parts)}; {question.said_otherwise}."
     return replace(verdict, flag=f"{verdict.flag} {text}".lstrip())
-
-
-def _judged(
-    values: Values,
-    runs: Sequence[Run],
-    designs: Sequence[str],
-    baseline: str,
-    metric: Metric,
-    families: int,
-) -> tuple[Verdict, ...]:
-    signals = sorted({run.signal for run in runs})
-    seeds = sorted({run.seed for run in runs})
-    others = [label for label in designs if label != baseline]
-    unit: UnitOfN = "seeds" if len(signals) == 1 else "signals"
-
-    def differences(label: str) -> list[float]:
-        paired = [
-            [values[label, signal, seed] - values[baseline, signal, seed] for seed in seeds]
-            for signal in signals
-        ]
-        return paired[0] if unit == "seeds" else [fmean(row) for row in paired]
-
-    return tuple(
-        judge(
-            differences(label),
-            design=label,
-            baseline=baseline,
-            metric=metric,
-            margin=metric.margin,
-            comparisons=families * len(others),
-            unit_of_n=unit,
-            diverged=sum(r.status == "diverged" for r in runs if r.design in (label, baseline)),
-        )
-        for label in others
-    )

@@ -32,12 +32,7 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
         label: parameters(design, design.width or 0, task.shape, task.outputs)
         for label, design in designs.items()
     }
-    if max(counts.values()) > 1.05 * min(counts.values()):
-        small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-        found.append(
-            f"Parameters are not equal: {counts[small]:,} ({small}) to {counts[large]:,} ({large})."
-            + (" Use match=parameters to compare at equal size." if plan.match == "width" else "")
-        )
+    found += _unequal(counts, plan)
     for label, design in designs.items():
         by_heart = counts[label] > task.seen_values() / 2
         # A class is one of a few words, and held-out accuracy asks whether it was learnt by heart.
@@ -66,6 +61,22 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
             f"The learning rate of {', '.join(fixed)} was given, not tuned like the others."
         )
     return found
+
+
+def _unequal(counts: Mapping[str, int], plan: Plan) -> list[str]:
+    """Say where designs that are compared differ in parameters."""
+    compared: dict[str, list[str]] = {}
+    for label, baseline in plan.baselines().items():
+        compared.setdefault(baseline, []).append(label)
+    spans = []
+    for labels in compared.values():
+        small, large = min(labels, key=counts.__getitem__), max(labels, key=counts.__getitem__)
+        if counts[large] > 1.05 * counts[small]:
+            spans.append(f"{counts[small]:,} ({small}) to {counts[large]:,} ({large})")
+    if not spans:
+        return []
+    hint = " Use match=parameters to compare at equal size." if plan.match == "width" else ""
+    return [f"Parameters are not equal: {'; '.join(spans)}.{hint}"]
 
 
 def _sampling_warnings(label: str, design: CoordinateDesign, nyquist: float) -> list[str]:

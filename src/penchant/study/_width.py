@@ -19,21 +19,24 @@ def parameters(design: Design, width: int, shape: tuple[int, ...], outputs: int)
 
 
 def with_widths(
-    designs: Mapping[str, Design], task: Task, match: Literal["width", "parameters"], baseline: str
+    designs: Mapping[str, Design],
+    task: Task,
+    match: Literal["width", "parameters"],
+    baselines: Mapping[str, str],
 ) -> dict[str, Design]:
     """Give every design that has none a width.
 
     The common width is the family's usual one or, for families without, the largest up to 256 at
     which no design has more parameters than half the seen values; beyond that a network can learn
     its samples by heart. With
-    ``match="parameters"`` the baseline keeps it, and each other design takes the width whose
-    number of parameters is nearest to the baseline's.
+    ``match="parameters"`` baselines keep it, and each other design takes the width whose number of
+    parameters is nearest to its baseline's.
 
     Args:
         designs: resolved, by label.
         task: whose seen values and shapes count.
         match: what is held equal.
-        baseline: label of the design that the others follow.
+        baselines: label of the design that each one follows; a baseline follows itself.
 
     Returns:
         The designs with widths.
@@ -54,11 +57,10 @@ def with_widths(
         parameters(design, design.width or 0, *shape)
     if match == "width":
         return chosen
-    reference = chosen[baseline]
-    assert reference.width is not None
-    target = parameters(reference, reference.width, *shape)
 
-    def nearest(design: Design) -> Design:
+    def nearest(design: Design, reference: Design) -> Design:
+        assert reference.width is not None
+        target = parameters(reference, reference.width, *shape)
         below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
         width = min(
             (below, min(below + 1, 4096)),
@@ -67,7 +69,9 @@ def with_widths(
         return design.replaced(width=width)
 
     return {
-        label: design if label == baseline or designs[label].width else nearest(design)
+        label: design
+        if label == baselines[label] or designs[label].width
+        else nearest(design, chosen[baselines[label]])
         for label, design in chosen.items()
     }
 
