@@ -106,8 +106,8 @@ def with_options(data: Labelled, options: Options) -> Labelled:
     name, learnt = f"{data.name}:{options}", options.transfer or classes
     others = None
     if options.transfer:
-        others = _others(replace(data, name=f"{name}, others"), options, range(learnt, classes))
-    made = _of_classes(replace(data, name=name), options, range(learnt))
+        others = _others(data, options, range(learnt, classes), f"{name}, others")
+    made = _of_classes(data, options, range(learnt), name)
     if options.shift:
         chosen = np.concatenate(_chosen(data, options, range(learnt)))
         moves = _moves(options.shift, len(data.labels))[torch.from_numpy(chosen)]
@@ -116,19 +116,20 @@ def with_options(data: Labelled, options: Options) -> Labelled:
     return replace(made, others=others, notices=notices)
 
 
-def _others(data: Labelled, options: Options, classes: range) -> Labelled:
+def _others(data: Labelled, options: Options, classes: range, name: str) -> Labelled:
     """Take the classes that are not learnt: all that there is of them, or `test` to ask about."""
     there = int(np.isin(data.labels[len(data.labels) - data.test :], classes).sum())
     test = min(options.test, there) if data.test else options.test
-    return _of_classes(data, replace(options, samples=0, test=test), classes)
+    return _of_classes(data, replace(options, samples=0, test=test), classes, name)
 
 
-def _of_classes(data: Labelled, options: Options, classes: range) -> Labelled:
+def _of_classes(data: Labelled, options: Options, classes: range, name: str) -> Labelled:
     """Take some classes' samples, and bring pictures to their size."""
     seen, asked = _chosen(data, options, classes)
     chosen = np.concatenate([seen, asked])
     return replace(
         data,
+        name=name,
         inputs=_smaller(data, options.size, chosen),
         labels=data.labels[chosen] - classes.start,
         classes=data.classes[classes.start : classes.stop],
