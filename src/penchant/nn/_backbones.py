@@ -6,14 +6,18 @@ Decisions:
   last `nn.Linear`, is given.
 - A network is made on the meta device and then filled parameter by parameter, each from its own
   key, so the global stream is left alone and nothing is drawn twice.
-- Draws are the published ones, N(0, 0.02²), but for the layer in front of each non-linearity, which
-  follows the activation: at width 64 the published ones would leave s·z at 0.16, where a GELU and a
-  sine are nearly linear and a Gaussian nearly constant.
+- ConvNeXt's draws are the paper's, N(0, 0.02²); a ViT's layers have N(0, 1/n) for n inputs, near the
+  Glorot of its paper, and what it embeds N(0, 0.02²). With 0.02 everywhere a ViT of width 32 learnt
+  slowly (72 % of the digits after 200 steps), and with 1/n also for the patches, which then drown
+  the positions, one of width 64 got 83 %; so it got 97 %.
+- The layer in front of each non-linearity follows the activation: at width 64 a spread of 0.02
+  leaves s·z at 0.16, where a GELU and a sine are nearly linear.
 - Attention is written out ("eager"): as fast as the fused kernel here (213 and 227 ms for a step
   of the small ViT, batch 128, one thread), twice differentiable, and visible to probes.
 """
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Literal, Self, cast
@@ -29,7 +33,7 @@ from penchant.nn._checks import count
 from penchant.randomness import generator
 
 SPREAD = 0.02
-"""Standard deviation of the published initial weights."""
+"""Standard deviation of initial weights where no rule says more."""
 
 ViTName = Literal["tiny", "small", "base"]
 ConvNeXtName = Literal["tiny", "small", "base"]
@@ -83,7 +87,11 @@ class _Backbone(nn.Module):
                 else:
                     draws = generator(seed, f"init/{place}.{name}")
                     drawn = torch.randn(parameter.shape, generator=draws, dtype=torch.float32)
-                    parameter.copy_(SPREAD * drawn)
+                    parameter.copy_(self._spread(module) * drawn)
+
+    def _spread(self, module: nn.Module) -> float:
+        """Say how widely a module's weights are drawn."""
+        return SPREAD
 
     def _non_linearities(self) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
         """Yield each non-linearity's owner, its name there, and the layer in front of it."""
@@ -207,6 +215,11 @@ class ViT(_Backbone):
     def _non_linearities(self) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
         for block in cast(Any, self.model).vit.layers:
             yield block.mlp, "activation_fn", block.mlp.fc1
+
+    def _spread(self, module: nn.Module) -> float:
+        if isinstance(module, nn.Linear) and module is not self.model.classifier:
+            return 1 / math.sqrt(module.in_features)
+        return SPREAD
 
     def _wanted(self, shape: tuple[int, ...]) -> str:
         wanted = (self.channels, *self.size)

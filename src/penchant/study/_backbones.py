@@ -83,8 +83,8 @@ class ViTDesign(Backbone):
 
     usual_width: ClassVar[int | None] = 64
     usual_rates: ClassVar[Mapping[str, float]] = {
-        "muon": 0.001,
-        "adam": 0.001,
+        "muon": 0.002,
+        "adam": 0.002,
         "sgd": 0.1,
         "momentum": 0.01,
     }
