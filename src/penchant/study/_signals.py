@@ -1,18 +1,16 @@
 """What a study is about: pictures, labelled data and one's own tasks, as a user names them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from penchant.errors import PenchantError, nearest
+from penchant.errors import PenchantError
 from penchant.study._plan import BUILT_IN, Plan, is_name
 from penchant.tasks import (
     ClassificationTask,
     HeldOut,
     Labelled,
-    Metric,
     Picture,
     PictureTask,
     Task,
@@ -45,7 +43,8 @@ def load_signals(signals: Sequence[Signal], plan: Plan) -> tuple[list[str], tupl
 
     Args:
         signals: as `listed` makes them.
-        plan: says how large a picture is, what is held out, and how noisy the rest is.
+        plan: says how large a picture is, what is held out, how noisy the rest is, and how what
+            training sees is augmented.
 
     Returns:
         The signals' paths (none unless each has one), and the tasks.
@@ -104,26 +103,17 @@ def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str)
         raise PenchantError(
             f"noise={plan.noise:g}: {signal.name} is {kind}, and only pictures take it"
         )
+    if plan.augment and not isinstance(signal, Labelled):
+        kind = "a task that is made already" if isinstance(signal, Task) else "a picture"
+        raise PenchantError(
+            f"augment={plan.augment!r}: {getattr(signal, 'name', name)} is {kind}, and only "
+            "labelled pictures take it"
+        )
     if isinstance(signal, Task):
         return signal
     if isinstance(signal, Labelled):
-        return ClassificationTask(signal, plan.held_out)
+        return ClassificationTask(signal, plan.held_out, plan.augment)
     if isinstance(signal, np.ndarray):
         values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
         signal = Picture(name, values)
     return PictureTask(signal, HeldOut.parse(plan.held_out), plan.noise)
-
-
-def chosen_metric(plan: Plan, tasks: Sequence[Task]) -> Metric:
-    """Return the metric of the verdicts, with the plan's margin."""
-    known = {metric.name: metric for metric in tasks[0].metrics}
-    name = plan.metric or tasks[0].metrics[0].name
-    if name not in known:
-        raise PenchantError(f"metric={name!r} is unknown: {nearest(name, list(known))}")
-    if plan.target is not None and not known[name].watched:
-        watched = [metric.name for metric in tasks[0].metrics if metric.watched]
-        raise PenchantError(
-            f"target={plan.target:g}: {name} is scored at the end of a run alone, so the steps to "
-            f"it are not known; take metric={' or '.join(watched)}"
-        )
-    return known[name] if plan.margin is None else replace(known[name], margin=plan.margin)
