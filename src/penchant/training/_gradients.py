@@ -26,7 +26,10 @@ BLOCK = 1024
 
 
 class Gradient(ABC):
-    """A function that fills every parameter's `.grad` and returns the divergence."""
+    """A function that fills every parameter's `.grad` and returns the divergence.
+
+    A parameter that the divergence does not depend on may be left with None.
+    """
 
     def __init__(self, network: nn.Module, divergence: Divergence, block: int) -> None:
         self.network = network
@@ -65,9 +68,9 @@ class AutogradGradient(Gradient):
         self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
     ) -> float:
         """Overwrite the gradients with those of the mean divergence over the samples."""
+        # Not zeroed: to add to zeros costs ResNet-20 a tenth of its step.
         for parameter in self.parameters:
-            assert parameter.grad is not None
-            parameter.grad.zero_()
+            parameter.grad = None
         block = len(inputs) if self.whole else self.block
         return _add_blocks(self._add, inputs, targets, block, len(inputs))
 
