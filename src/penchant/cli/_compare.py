@@ -81,6 +81,14 @@ def compare(
             default=0,
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        option(
+            "HOW",
+            "What to draw anew for each batch of labelled pictures: shift:PIXELS, crop:PIXELS, "
+            "flip, joined by commas.",
+        ),
+    ] = None,
     batch: Annotated[
         int | None, option("N", "Samples a step.", default="2048; 128 on labelled data")
     ] = None,
@@ -88,7 +96,9 @@ def compare(
         str | None,
         option(
             "DESIGN",
-            "The design that each other one is compared with, such as relu+nerf.",
+            "The design that each other one is compared with, such as relu+nerf. Fields that "
+            "several have, such as skip=none: each other design's is the one that differs from it "
+            "in these alone.",
             default="the first",
         ),
     ] = None,
@@ -96,8 +106,21 @@ def compare(
         str | None,
         option(
             "NAME",
-            "What verdicts are about: psnr or ssim, accuracy, nll or ece, _held_out or _seen.",
+            "What verdicts are about: psnr or ssim, accuracy, nll or ece, _held_out or _seen; "
+            "gap_accuracy or gap_nll. One where another comes to a value: gap_nll@nll_seen=0.1.",
             default="psnr_held_out; accuracy_held_out",
+        ),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        option("NAME", "A further metric that gets verdicts; may be given several times."),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        option(
+            "across|each",
+            "Whether verdicts are about the mean over several signals, or about each by itself.",
+            default="across",
         ),
     ] = None,
     margin: Annotated[
@@ -107,6 +130,14 @@ def compare(
     target: Annotated[
         float | None,
         option("X", "A value of the metric; the steps to it get verdicts of their own."),
+    ] = None,
+    probe: Annotated[
+        list[str] | None,
+        option(
+            "gradients|blocks",
+            "What to measure in each network, too: how its gradient falls from layer to layer, or "
+            "what its residual blocks do; may be given several times.",
+        ),
     ] = None,
     jobs: Jobs = None,
     out: Out = None,
@@ -127,11 +158,15 @@ def compare(
         "match": match,
         "held_out": held_out,
         "noise": noise,
+        "augment": augment,
         "batch": batch,
         "baseline": baseline,
         "metric": metric,
         "margin": margin,
         "target": target,
+        "also": also,
+        "judge": judge,
+        "probes": probe,
     }
     given = {name: value for name, value in words.items() if value is not None}
     named = list(signals or ())

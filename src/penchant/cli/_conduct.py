@@ -49,7 +49,7 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
         screen.say(f"warning: {warning}", style="yellow")
     tally = Tally(study.jobs, left, seconds, workers)
     try:
-        with watch(tally, study.metric.unit) as view:
+        with watch(tally, study.shown.unit) as view:
             results = study.run(jobs=workers, on_event=view, fresh=fresh)
             from penchant.report import report
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from penchant.cli._words import counted, duration
 from penchant.nn import count_parameters
 from penchant.study import Design, Job, Study, differing
-from penchant.tasks import PictureTask, Task
+from penchant.tasks import Metric, PictureTask, Task
 
 MOST_LISTED = 20
 """Signals beyond which a dry run lists no more."""
@@ -48,7 +48,6 @@ def description(study: Study) -> str:
 
 def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     plan, metric = study.plan, study.metric
-    labels = list(study.designs[0])
     tunes = _tuned(study)
     yield "signals", _signals(study.tasks)
     yield "designs", _designs(study, tunes)
@@ -57,16 +56,39 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "held out", [plan.held_out]
     if plan.noise:
         yield "noise", [f"{plan.noise:g}"]
+    if plan.augment:
+        yield "augment", [plan.augment]
     yield "pilots", [_pilots(plan.tune, tunes)]
     yield "match", [plan.match]
-    yield "metric", [f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()]
-    families = 1 if plan.target is None else 2
-    against = counted(families * (len(labels) - 1), "verdict")
+    yield "metric", [_margin(metric)]
+    if plan.also:
+        yield "also", [_margin(question.metric) for question in study.questions[1:]]
     if plan.target is not None:
         yield "target", [f"{plan.target:g} {metric.unit}; the steps to it get verdicts too"]
-    yield "baseline", [f"{plan.baseline_label()}, against which there are {against}"]
+    if plan.probes:
+        yield "probes", [", ".join(plan.probes)]
+    if plan.judge == "each":
+        yield "judge", ["each signal by itself"]
+    yield "baseline", list(_baselines(study))
     yield "folder", [str(study.folder)]
     yield "warnings", list(study.warnings)
+
+
+def _margin(metric: Metric) -> str:
+    return f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()
+
+
+def _baselines(study: Study) -> Iterator[str]:
+    """Say what designs are compared with; where each has a partner, line by line."""
+    plan = study.plan
+    verdicts = counted(study.comparisons, "verdict")
+    yield f"{plan.baseline_label()}, against which there are {verdicts}"
+    baselines = plan.baselines()
+    if len(set(baselines.values())) > 1:
+        pairs = [(label, baseline) for label, baseline in baselines.items() if label != baseline]
+        longest = max(len(label) for label, _ in pairs)
+        for label, baseline in pairs:
+            yield f"{label:<{longest}}  against {baseline}"
 
 
 def _signals(tasks: tuple[Task, ...]) -> list[str]:

@@ -44,7 +44,10 @@ class Probe:
     """A probe, and the metrics that a run has of it."""
 
     measure: Measure
+    at_a_look: tuple[str, ...]
+    """The numbers that it finds at one moment."""
     metrics: tuple[Metric, ...]
+    """The run's."""
 
 
 def _gradients(
@@ -84,6 +87,7 @@ def _blocks(
 PROBES: dict[str, Probe] = {
     "gradients": Probe(
         _gradients,
+        ("gradient_decay",),
         # Half a decade between the ends: the first layer's gradient is three times as far off.
         tuple(
             Metric(name, "decades", margin=0.5, higher_is_better=False, watched=watched)
@@ -96,6 +100,7 @@ PROBES: dict[str, Probe] = {
     ),
     "blocks": Probe(
         _blocks,
+        ("identity_share", "effective_depth"),
         (
             Metric("identity_share", "%", margin=5.0, watched=False),
             Metric("effective_depth", "blocks", margin=0.5, watched=False),
@@ -171,28 +176,33 @@ class Probing:
         nothing = Found(dict.fromkeys(self.start.metrics, math.nan), {})
         last = nothing if diverged else self._measured(self.probes)
         metrics = dict(last.metrics)
-        profiles = {name: row for name, row in last.profiles.items() if name != "gradient"}
+        profiles = dict(last.profiles)
         if "gradients" in self.probes:
             looks = [m.metrics["gradient_decay"] for m in curve] + [metrics["gradient_decay"]]
             known = [look for look in looks if not math.isnan(look)]
             metrics["gradient_decay_start"] = self.start.metrics["gradient_decay"]
             metrics["gradient_decay_end"] = metrics["gradient_decay"]
             metrics["gradient_decay"] = median(known) if known else math.nan
-            profiles["gradient_start"] = self.start.profiles["gradient"]
-            if not diverged:
-                profiles["gradient_end"] = last.profiles["gradient"]
+            profiles.pop("gradient", None)
+            for name, found in (("gradient_start", self.start), ("gradient_end", last)):
+                if "gradient" in found.profiles:
+                    profiles[name] = found.profiles["gradient"]
         return last, Found(metrics, profiles, self.start.layers)
 
     def _measured(self, probes: Sequence[str]) -> Found:
-        found = [
-            PROBES[name].measure(self.network, self.divergence, self.inputs, self.targets)
-            for name in probes
-        ]
+        found = [self._found(name) for name in probes]
         return Found(
             {name: value for one in found for name, value in one.metrics.items()},
             {name: row for one in found for name, row in one.profiles.items()},
             tuple(name for one in found for name in one.layers),
         )
+
+    def _found(self, probe: str) -> Found:
+        """Measure, or find nothing where no gradient is left: that is a result, and no error."""
+        try:
+            return PROBES[probe].measure(self.network, self.divergence, self.inputs, self.targets)
+        except PenchantError:
+            return Found(dict.fromkeys(PROBES[probe].at_a_look, math.nan), {})
 
 
 def check_paths(metrics: Sequence[str], designs: Mapping[str, Design], task: Task) -> None:
