@@ -62,3 +62,12 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
 
 DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3, "momentum": 0.03}
 """Dense networks', by optimiser."""
+
+RESNET_LEARNING_RATES: dict[str, dict[str, float]] = {
+    "batch": {"momentum": 0.1, "sgd": 0.3, "adam": 0.003, "muon": 0.003},
+    "none": {"momentum": 0.01, "sgd": 0.03, "adam": 0.001, "muon": 0.001},
+}
+"""Residual networks', by normalisation, then by optimiser; the momentum 0.1 is He et al.'s."""
+
+RESNET_WEIGHT_DECAYS = {"momentum": 1e-4, "sgd": 1e-4, "adam": 0.05, "muon": 0.05}
+"""Residual networks', by optimiser: He et al.'s (2015) where it is part of the gradient."""

@@ -9,11 +9,13 @@ from penchant.study._backbones import ConvNeXtDesign, ViTDesign
 from penchant.study._design import Design, one_line
 from penchant.study._fully_connected import CoordinateDesign, DenseDesign
 from penchant.study._over_time import TDNNDesign
+from penchant.study._resnet import ResNetDesign
 
 FAMILIES: dict[str, type[Design]] = {
     "coordinate": CoordinateDesign,
     "dense": DenseDesign,
     "tdnn": TDNNDesign,
+    "resnet": ResNetDesign,
     "vit": ViTDesign,
     "convnext": ConvNeXtDesign,
 }
