@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from probes.networks import (
+from probes.cases import (
     FAULTS,
     HEALTHY,
     Recurrent,

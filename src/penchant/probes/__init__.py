@@ -18,6 +18,9 @@ from penchant.probes._path_lengths import path_lengths as path_lengths
 from penchant.probes._shift import MapShift as MapShift
 from penchant.probes._shift import ShiftReport as ShiftReport
 from penchant.probes._shift import shift_response as shift_response
+from penchant.probes._signal import LayerSignal as LayerSignal
+from penchant.probes._signal import SignalReport as SignalReport
+from penchant.probes._signal import signal_propagation as signal_propagation
 
 __all__ = [
     "ActivityReport",
@@ -36,6 +39,9 @@ __all__ = [
     "GradientFlow",
     "GradientReport",
     "LayerGradient",
+    "LayerSignal",
+    "SignalReport",
+    "signal_propagation",
     "gradient_flow",
     "largest_curvature",
 ]

@@ -19,6 +19,7 @@ from statistics import median
 from typing import Literal
 
 from penchant.probes._finding import Finding
+from penchant.probes._line import slope_of
 
 VANISHING = 6.0
 """Decades over all layers: a first layer with less than a millionth of the last one's gradient."""
@@ -91,7 +92,7 @@ def gradient_report(layers: Sequence[LayerGradient]) -> GradientReport:
     norms = [_norm(one, one.name in over_time, bool(by_activation)) for one in measured]
     finite = [one for one, norm in zip(measured, norms, strict=True) if 0 < norm < math.inf]
     levels = [math.log10(norm) for norm in norms if 0 < norm < math.inf]
-    decay, interval = _regression(levels)
+    decay, interval = slope_of(levels)
     span = levels[-1] - levels[0] if levels else math.nan
     findings = [
         *_not_finite(measured, norms),
@@ -213,7 +214,7 @@ def _blocked(layers: Sequence[LayerGradient], norms: Sequence[float]) -> list[Fi
 def _over_time(layer: LayerGradient) -> Finding | None:
     """Find a gradient that grows towards the first step; one that shrinks is how most forget."""
     levels = [math.log10(step) for step in layer.steps if 0 < step < math.inf]
-    decay, (_, high) = _regression(levels)
+    decay, (_, high) = slope_of(levels)
     if len(levels) < 3 or not high < 0 or levels[0] - levels[-1] < EXPLODING_STEPS:
         return None
     growth = levels[0] - levels[-1]
@@ -244,23 +245,6 @@ def _unreached(layers: Sequence[LayerGradient]) -> list[Finding]:
         if one is not None and one.state == "unused":
             findings.append(Finding("unused", one.name, "it was not called, and gets no gradient"))
     return findings
-
-
-def _regression(levels: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The slope of levels on their place, with its 95 % t interval."""
-    n = len(levels)
-    if n < 2:
-        return math.nan, (math.nan, math.nan)
-    middle, mean = (n - 1) / 2, sum(levels) / n
-    spread = n * (n * n - 1) / 12
-    slope = sum((i - middle) * level for i, level in enumerate(levels)) / spread
-    if n == 2:
-        return slope, (math.nan, math.nan)
-    from scipy.special import stdtrit
-
-    rest = sum((level - mean - slope * (i - middle)) ** 2 for i, level in enumerate(levels))
-    half = float(stdtrit(n - 2, 0.975)) * math.sqrt(rest / (n - 2) / spread)
-    return slope, (slope - half, slope + half)
 
 
 def _sentence(

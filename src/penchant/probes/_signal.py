@@ -1,0 +1,281 @@
+r"""Signal propagation: what depth does to the size of activations and to the angle of two inputs.
+
+Decisions:
+- Activations are the layers' outputs, before the non-linearity: the theory's pre-activations.
+- Whether a network is ordered or chaotic is measured, not read off where correlations end: each
+  input is moved by a hundredth of its length, and the growth of the squared angle a layer is the
+  theory's χ₁. At the edge correlations go to 1 as well, only slowly.
+- 1 − c is the spread of the activations' directions, summed from differences in float64, so that
+  correlations near 1 keep their digits.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from penchant.errors import PenchantError
+from penchant.probes._finding import Finding
+from penchant.probes._jacobian import singular_values
+from penchant.probes._layers import find_layers, hooked, tensors_in, without_trace
+from penchant.probes._line import slope_of
+from penchant.randomness import generator
+
+MOVED = 0.01
+"""How far inputs are moved, as a share of their length."""
+EDGE = (0.9, 1.1)
+"""χ₁ of what counts as critical."""
+BEYOND = 6.0
+"""Decades of growth or shrinkage of the activations' size that are too many."""
+ALIKE = 1e-6
+"""The relative difference below which two inputs are lost in float32's rounding."""
+
+Phase = Literal["ordered", "critical", "chaotic", "unknown"]
+
+
+@dataclass(frozen=True)
+class LayerSignal:
+    """The activations of one call of a layer; the first is the input itself."""
+
+    name: str
+    """The module's dotted name; "input" for the first."""
+    kind: str
+    """The module's class."""
+    mean: float
+    """Over samples, units and places."""
+    variance: float
+    """About that mean."""
+    correlation: float
+    """The mean cosine between two inputs' activations; nan where samples are not apart."""
+    difference: float
+    """The mean relative difference of two inputs' activations, √(2(1 − c))."""
+
+
+@dataclass(frozen=True)
+class SignalReport:
+    """How signals travel from the input to the last layer."""
+
+    layers: tuple[LayerSignal, ...]
+    """In the order of the forward, behind the input."""
+    phase: Phase
+    """Ordered: inputs grow alike; chaotic: near ones part; unknown: too few layers to tell."""
+    growth: float
+    """χ₁, by which the squared angle between two near inputs grows a layer; nan if unknown."""
+    interval: tuple[float, float]
+    """Its 95 % t interval."""
+    singular_values: tuple[tuple[float, ...], ...]
+    """Of ∂output/∂input for a few samples, from the largest on."""
+    sentence: str
+    """In plain words, with the criterion."""
+    findings: tuple[Finding, ...] = field(default=())
+    """What is wrong, and from which layer on."""
+
+    def __str__(self) -> str:
+        width = max(len(layer.name) for layer in self.layers)
+        lines = [f"{'layer':<{width}}       mean   variance  correlation"]
+        for one in self.layers:
+            numbers = f"{one.mean:>9.2e}  {one.variance:>9.2e}  {one.correlation:>11.6f}"
+            lines.append(f"{one.name:<{width}}  {numbers}")
+        return "\n".join([*lines, self.sentence, *(f"- {finding}" for finding in self.findings)])
+
+
+def signal_propagation(
+    network: nn.Module,
+    inputs: Shaped[Tensor, "samples *features"],
+    *,
+    samples: int = 3,
+    seed: int = 0,
+) -> SignalReport:
+    r"""Follow means, variances and correlations through a network, and take its Jacobian.
+
+    .. math:: c^l = \left\langle \frac{z^l_a \cdot z^l_b}{|z^l_a||z^l_b|} \right\rangle_{a \ne b},
+              \qquad \chi_1 = \left.\frac{\partial c^{l+1}}{\partial c^l}\right|_{c = 1}
+
+    χ₁ < 1 is the ordered phase, where all inputs end in one direction; χ₁ > 1 the chaotic one,
+    where the nearest of them part; between them networks can be trained deepest. The network is
+    taken in the mode it is in, usually at its start, and nothing of it changes.
+
+    Args:
+        network: any module.
+        inputs: at least two samples.
+        samples: for how many of them the Jacobian is taken; each output is a pass backward.
+        seed: of the direction in which inputs are moved.
+
+    Returns:
+        The numbers by layer, phase, singular values, a sentence, and findings that name layers.
+
+    Raises:
+        PenchantError: there are no layers, or fewer than two samples of real numbers.
+
+    Example:
+        >>> _ = torch.manual_seed(0)
+        >>> net = nn.Sequential(*(nn.Linear(50, 50) for _ in range(8)))
+        >>> report = signal_propagation(net, torch.randn(4, 50))
+        >>> report.phase, len(report.singular_values[0])
+        ('ordered', 50)
+
+    Source: Poole et al., "Exponential expressivity in deep neural networks through transient
+    chaos", 2016; Schoenholz et al., "Deep information propagation", 2017; Pennington et al.,
+    "Resurrecting the sigmoid in deep learning through dynamical isometry", 2017.
+    """
+    layers = find_layers(network, "signal_propagation")
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or len(inputs) < 2:
+        what = (
+            f"{inputs.dtype} of shape {tuple(inputs.shape)}"
+            if isinstance(inputs, Tensor)
+            else type(inputs).__name__
+        )
+        raise PenchantError(
+            f"signal_propagation: inputs are {what}; a tensor of at least two samples of real "
+            "numbers would fit, since they are correlated and moved"
+        )
+    inputs = inputs.detach()
+    plain, directions = _pass(network, layers, inputs)
+    _, moved = _pass(network, layers, _moved(inputs, seed))
+    growth, interval = _growth(directions, moved, inputs.dtype)
+    phase = _phase(growth)
+    values = singular_values(network, inputs, samples)
+    return SignalReport(
+        tuple(plain),
+        phase,
+        growth,
+        interval,
+        tuple(tuple(row) for row in values.tolist()),
+        _sentence(plain, phase, growth, values),
+        tuple(_findings(plain)),
+    )
+
+
+_Directions = list[Float[Tensor, "few numbers"] | None]
+
+
+def _pass(
+    network: nn.Module, layers: dict[str, nn.Module], inputs: Tensor
+) -> tuple[list[LayerSignal], _Directions]:
+    """Run once; keep numbers of all samples, and the directions of a few."""
+    signals: list[LayerSignal] = []
+    directions: _Directions = []
+
+    def note(name: str, kind: str, tensor: Tensor) -> None:
+        signal, direction = _signal(name, kind, tensor, len(inputs))
+        signals.append(signal)
+        directions.append(None if direction is None else direction[:8].clone())
+
+    def seen(name: str, module: nn.Module, output: Any) -> None:
+        tensors = tensors_in(output)
+        if tensors:
+            note(name, type(module).__name__, tensors[0].detach())
+
+    note("input", "Tensor", inputs)
+    with torch.no_grad(), hooked(layers, seen), without_trace(network) as forward:
+        forward(inputs)
+    return signals, directions
+
+
+def _signal(
+    name: str, kind: str, tensor: Tensor, samples: int
+) -> tuple[LayerSignal, Float[Tensor, "samples numbers"] | None]:
+    wide = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    wide = wide.double()
+    mean, variance = float(wide.mean()), float(wide.var(correction=0))
+    if wide.numel() % samples or not wide.ndim or len(wide) % samples:
+        return LayerSignal(name, kind, mean, variance, math.nan, math.nan), None
+    rows = wide.reshape(samples, -1)
+    directions = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-300)
+    apart = float((directions - directions.mean(0)).square().sum()) / (samples - 1)
+    difference = math.sqrt(2 * apart)
+    return LayerSignal(name, kind, mean, variance, 1 - apart, difference), directions
+
+
+def _moved(inputs: Tensor, seed: int) -> Tensor:
+    draws = torch.randn(inputs.shape, generator=generator(seed, "signal"), dtype=torch.float64).to(
+        inputs
+    )
+    length = torch.linalg.vector_norm(inputs.flatten(1), dim=1)
+    share = MOVED * length / torch.linalg.vector_norm(draws.flatten(1), dim=1)
+    moved: Tensor = inputs + draws * share.view(-1, *[1] * (inputs.ndim - 1))
+    return moved
+
+
+def _growth(
+    before: _Directions, after: _Directions, dtype: torch.dtype
+) -> tuple[float, tuple[float, float]]:
+    """χ₁, over the layers from the first on in which the angle is small and above rounding."""
+    least = (30 * torch.finfo(dtype).eps) ** 2
+    levels: list[float] = []
+    for one, other in zip(before[1:], after[1:], strict=False):
+        if one is None or other is None or one.shape != other.shape:
+            break
+        angle = float((one - other).square().sum(1).mean()) / 2
+        if not least < angle < 0.05:
+            break
+        levels.append(math.log(angle))
+    if len(levels) < 3:
+        return math.nan, (math.nan, math.nan)
+    slope, (low, high) = slope_of(levels)
+    return math.exp(slope), (math.exp(low), math.exp(high))
+
+
+def _phase(growth: float) -> Phase:
+    if math.isnan(growth):
+        return "unknown"
+    if EDGE[0] <= growth <= EDGE[1]:
+        return "critical"
+    return "ordered" if growth < 1 else "chaotic"
+
+
+def _findings(layers: Sequence[LayerSignal]) -> list[Finding]:
+    """Name the layer from which on something is lost; the input sets the scale."""
+    findings: list[Finding] = []
+    first = _size(layers[0])
+    told: set[str] = set()
+
+    def tell(kind: str, layer: LayerSignal, sentence: str) -> None:
+        if kind not in told:
+            told.add(kind)
+            findings.append(Finding(kind, layer.name, sentence))
+
+    for one in layers[1:]:
+        size = _size(one)
+        if not math.isfinite(size):
+            tell("not finite", one, "its activations are not finite")
+            break
+        decades = math.log10(size / first) if size and first else -math.inf
+        said = f"its activations are 1e{decades:.1f} times the input's size"
+        if decades <= -BEYOND:
+            tell("vanishing", one, f"{said} (vanishing: 1e-{BEYOND:g} or less)")
+        elif decades >= BEYOND:
+            tell("exploding", one, f"{said} (exploding: 1e{BEYOND:g} or more)")
+        if one.difference < ALIKE < layers[0].difference and size:
+            sentence = f"two inputs differ by {one.difference:.1e} of their length here (lost: "
+            tell("collapsed", one, f"{sentence}below {ALIKE:g}, float32's rounding)")
+    return findings
+
+
+def _size(layer: LayerSignal) -> float:
+    return math.sqrt(layer.variance + layer.mean**2)
+
+
+def _sentence(
+    layers: Sequence[LayerSignal], phase: Phase, growth: float, values: Float[Tensor, "n k"]
+) -> str:
+    first, last = layers[0], layers[-1]
+    move = (
+        ""
+        if math.isnan(growth)
+        else (
+            f"the squared angle of two near inputs grows {growth:.2f} times a layer (critical: "
+            f"{EDGE[0]:g} to {EDGE[1]:g}); "
+        )
+    )
+    return (
+        f"{phase}: {move}over {len(layers) - 1} layers activations go from size "
+        f"{_size(first):.2g} to {_size(last):.2g}, the correlation of two inputs from "
+        f"{first.correlation:.3g} to {last.correlation:.3g}; the Jacobian's singular values are "
+        f"{float(values.min()):.2g} to {float(values.max()):.2g}, their root mean square "
+        f"{float(values.square().mean().sqrt()):.2g}"
+    )
