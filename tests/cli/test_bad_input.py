@@ -1,5 +1,6 @@
 """Bad input: one clear line, exit 2, and nothing left behind."""
 
+import gzip
 import json
 import os
 import shutil
@@ -80,6 +81,133 @@ def test_a_picture_too_small_for_its_pattern(penchant: Command, here: Path) -> N
     Image.new("L", (2, 2), 99).save("tiny.png")
     before = _contents(here)
     _said(penchant("compare", "tiny.png", *TINY, "--held-out", "random:0.01"), "2×2")
+    assert _contents(here) == before
+
+
+def _classes(folder: Path, **counts: int) -> None:
+    """Draw so many pictures of each class, no two of one size."""
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            shade = np.full((8 + number, 9 + 2 * number), 20 * number, np.uint8)
+            Image.fromarray(shade).save(folder / name / f"{number}.png")
+
+
+def _arrays(path: Path, labels: list[float], **more: object) -> None:
+    inputs = np.random.default_rng(0).normal(size=(len(labels), 3))
+    np.savez(path, inputs=inputs, labels=np.array(labels), **more)  # type: ignore[arg-type]
+
+
+HALVES = [0, 1] * 8
+
+
+IDX = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+
+
+def _idx(folder: Path, **changed: bytes) -> None:
+    """Write the four files of MNIST's pattern, some of them with another content."""
+    folder.mkdir()
+    images = np.zeros((20, 4, 4), np.uint8)
+    labels = (np.arange(20) % 2).astype(np.uint8)
+    arrays = (images[:12], labels[:12], images[12:], labels[12:])
+    for name, array in zip(IDX, arrays, strict=True):
+        head = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        content = gzip.compress(head + array.tobytes())
+        (folder / f"{name}-ubyte.gz").write_bytes(changed.get(name[:-5], content))
+
+
+def _idx_with(**changed: bytes) -> Callable[[Path], object]:
+    files = {name.replace("_", "-"): content for name, content in changed.items()}
+    return lambda path: _idx(path, **files)
+
+
+def _header(*shape: int, kind: int = 8) -> bytes:
+    return struct.pack(f">4B{len(shape)}I", 0, 0, kind, len(shape), *shape)
+
+
+DATA: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
+    "a class with one picture": (lambda p: _classes(p, cat=6, dog=1), ("'dog' has 1 sample;", "5")),
+    "an empty class": (lambda p: (_classes(p, cat=6), (p / "dog").mkdir()), ("dog", "without a")),
+    "an empty folder": (lambda p: p.mkdir(), ("without a picture",)),
+    "one class": (lambda p: _classes(p, cat=6), ("1 subfolders", "at least 2")),
+    "a broken picture": (
+        lambda p: (_classes(p, cat=6, dog=6), (p / "dog" / "3.png").write_bytes(b"\x89PNG")),
+        ("dog/3.png",),
+    ),
+    "labels beyond the classes.npz": (
+        lambda p: _arrays(p, [*HALVES, 7], classes=np.array(["a", "b"])),
+        ("label 7 with 2 classes", "from 0 to 1"),
+    ),
+    "labels below 0.npz": (lambda p: _arrays(p, [*HALVES, -1]), ("labels from -1 to 1",)),
+    "labels between.npz": (lambda p: _arrays(p, [*HALVES, 0.5]), ("0.5", "whole numbers from 0")),
+    "labels far beyond.npz": (lambda p: _arrays(p, [*HALVES, 1e18]), ("labels from 0", "1e+18")),
+    "labels with a gap.npz": (
+        lambda p: _arrays(p, [2 * y for y in HALVES]),
+        ("'1' has 0 samples",),
+    ),
+    "text in place of gzip": (_idx_with(train_images=b"hello"), ("train-images", "gzip")),
+    "gzip cut short": (
+        _idx_with(t10k_images=gzip.compress(_header(8, 4, 4) + bytes(128))[:20]),
+        ("t10k-images", "cut short"),
+    ),
+    "gzip with a wrong checksum": (
+        _idx_with(train_labels=gzip.compress(_header(12) + bytes(12))[:-8] + bytes(8)),
+        ("train-labels", "gzip"),
+    ),
+    "a wrong magic number": (
+        _idx_with(train_images=gzip.compress(_header(12, 4, 4, kind=13) + bytes(192))),
+        ("train-images", "begins with 00 00 0d 03"),
+    ),
+    "fewer bytes than promised": (
+        _idx_with(train_images=gzip.compress(_header(12, 4, 4) + bytes(191))),
+        ("train-images", "header says 192 bytes, the file holds 191"),
+    ),
+    "more labels than images": (
+        _idx_with(t10k_labels=gzip.compress(_header(9) + bytes(9))),
+        ("8 t10k images and 9 labels",),
+    ),
+    "a label of no class": (
+        _idx_with(t10k_labels=gzip.compress(_header(8) + bytes([0, 1] * 3 + [0, 250]))),
+        ("labels from 0 to 250",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_data(penchant: Command, here: Path, case: str) -> None:
+    make, words = DATA[case]
+    make(here / case)
+    before = _contents(here)
+    _said(penchant("compare", case, *TINY), case.removesuffix(".npz"), *words)
+    assert _contents(here) == before
+
+
+def test_pictures_of_different_sizes_are_brought_to_one(penchant: Command, here: Path) -> None:
+    _classes(here / "animals", cat=6, dog=6)
+    said = penchant("compare", "animals", *TINY, "--dry-run")
+    assert said.code == 0
+    assert "12 pictures were brought to 16×16 by averaging areas" in said.out
+    assert "cut to the middle square, since not square: 12 of 12 pictures" in said.out
+    assert "enlarged, since smaller than 16×16" in said.out
+
+
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "digits:sampels=5": ("'sampels'", "did you mean 'samples'?"),
+    "digits:samples=9999": ("samples=9999", "1 to 1797 fit"),
+    "digits:classes=1": ("classes=1", "2 to 10 fit"),
+    "digits:size=9": ("size=9", "8×8", "2 to 8 fit"),
+    "digits:shift=8": ("shift=8", "1 to 7 fit"),
+    "breast-cancer:shift=1": ("shift=1", "vectors"),
+    "animals:clases=2": ("animals", "did you mean 'classes'?"),
+    "digit:samples=5": ("digit",),
+}
+
+
+@pytest.mark.parametrize("source", OPTIONS)
+def test_options(penchant: Command, here: Path, source: str) -> None:
+    _classes(here / "animals", cat=6, dog=6)
+    before = _contents(here)
+    _said(penchant("compare", source, *TINY), *OPTIONS[source])
     assert _contents(here) == before
 
 

@@ -135,6 +135,83 @@ def test_a_file_called_like_a_data_set(here: Path) -> None:
     assert isinstance(task, PictureTask)
 
 
+# Names with options
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("out", [".", "deep/er"])
+def test_options_go_with_a_name(here: Path, named: bool, out: str) -> None:
+    place = "digits" if named else "mine.npz"
+    if not named:
+        digits = load_labelled("digits")
+        np.savez(here / place, inputs=digits.inputs, labels=digits.labels)
+    signals = [f"{place}:samples=200,classes=3", f"{place}:classes=4,samples=200"]
+    first = Study(signals, out=out, **SHORT).run()
+    stem = place.removesuffix(".npz")
+    assert first.plan["signals"] == [f"{stem}:classes={k},samples=200" for k in (3, 4)]
+    text = Path(out, "study.toml").read_text()
+    assert str(here) not in text and ":samples=200,classes=3" in text
+    plan, places = read_toml(Path(out, "study.toml"))
+    assert plan.family == "dense"
+    assert load_labelled(places[1]).classes == ("0", "1", "2", "3")
+    again = Study.read(Path(out, "study.toml"))
+    assert again.remaining() == 0 and repr(again.results()) == repr(first)
+
+
+def test_a_folder_called_like_a_data_set_keeps_its_options(class_folder: Path) -> None:
+    study = Study("./digits:size=4", out="out", **SHORT)
+    study.run()
+    assert study.tasks[0].name == "digits:size=4" and study.tasks[0].shape == (4, 4, 1)
+    assert '"../digits:size=4"' in Path("out/study.toml").read_text()
+    assert Study.read("out/study.toml").remaining() == 0
+
+
+def test_one_data_set_in_two_spellings_is_one(here: Path) -> None:
+    with pytest.raises(PenchantError, match="two signals are called 'digits:classes=3,size=4'"):
+        Study(["digits:classes=3,size=4", "digits:size=4,classes=3"], **SHORT)
+
+
+# Augmentation
+
+
+def test_augmentation_reaches_training_and_the_file(here: Path) -> None:
+    words: dict = {"out": "out", **SHORT, "steps": 20, "designs": [{"width": 8}]}
+    plain, augmented = (
+        Study("digits:samples=300", **{**words, "out": out}, augment=text).run()
+        for out, text in (("plain", ""), ("out", "shift:1,flip"))
+    )
+    assert plain.runs[0].id != augmented.runs[0].id
+    assert plain.runs[0].metrics["nll_seen"] != augmented.runs[0].metrics["nll_seen"]
+    assert plain.runs[0].curve[0].metrics == augmented.runs[0].curve[0].metrics, "scored alike"
+    assert any("augmented" in notice for notice in augmented.plan["notices"])
+    assert 'augment = "shift:1,flip"' in Path("out/study.toml").read_text()
+    assert Study.read("out/study.toml").remaining() == 0
+
+
+def test_augmentation_is_for_labelled_pictures(waves: Waves) -> None:
+    cases = {"built-in": "a picture", "breast-cancer": "no pictures"}
+    for signal, said in cases.items():
+        with pytest.raises(PenchantError, match=rf"^augment='flip': .*{said}"):
+            Study(signal, size=16, augment="flip")
+    for made in (waves(), waves().values, PictureTask(waves()), ClassificationTask(blobs())):
+        with pytest.raises(PenchantError, match=r"^augment='flip': .* only labelled pictures"):
+            Study(made, augment="flip")
+
+
+# Functions to learn
+
+
+def test_a_function_is_named_like_data(here: Path) -> None:
+    source = "teacher:inputs=3,samples=50,test=20"
+    assert usual_words([source])["family"] == "dense" and signal_places(source) == [source]
+    first = Study(source, out="out", **SHORT).run()
+    assert first.metric == "r2_held_out"
+    assert f'"{source}"' in Path("out/study.toml").read_text()
+    assert Study.read("out/study.toml").remaining() == 0
+    with pytest.raises(PenchantError, match="not scored alike"):
+        Study([source, "digits"], **SHORT)
+
+
 # Files of labelled data
 
 

@@ -11,7 +11,13 @@ from torch import nn
 from penchant.divergences import DIVERGENCES
 from penchant.errors import PenchantError
 from penchant.randomness import generator
-from penchant.tasks import ClassificationTask, Labelled, calibration_error, load_labelled
+from penchant.tasks import (
+    ClassificationTask,
+    Labelled,
+    _classification_split,
+    calibration_error,
+    load_labelled,
+)
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.permutation(np.repeat([0, 1, 2], [10, 25, 40]))
@@ -102,6 +108,76 @@ def test_what_is_held_out_has_no_part_in_the_inputs(given):
     inputs[split.held_out] = 255
     other = ClassificationTask(Labelled("x", inputs, data.labels, test=data.test), pattern).split(0)
     assert torch.equal(split.inputs, other.inputs)
+
+
+def test_the_test_part_is_fixed_and_validation_is_drawn_from_the_rest():
+    """Train, validation, test: no seed and no pilot touches the data's own test part."""
+    task = ClassificationTask(WITH_TEST)
+    own = list(range(55, 75))
+    kept = []
+    for seed in range(5):
+        run, pilot = task.split(seed), task.split(seed, validation=True)
+        assert run.held_out.tolist() == own and run.seen.tolist() == list(range(55))
+        assert not {*pilot.seen, *pilot.held_out} & set(own)
+        assert sorted([*pilot.seen, *pilot.held_out]) == list(range(55))
+        assert torch.equal(pilot.inputs, run.inputs[pilot.seen]), "in the same units"
+        kept.append(tuple(pilot.held_out))
+    assert len(set(kept)) == 5, "each seed draws validation samples of its own"
+    assert kept[3] == tuple(task.split(3, validation=True).held_out)
+
+
+def test_what_is_watched_is_a_fixed_choice_of_each_part(monkeypatch):
+    monkeypatch.setattr(_classification_split, "WATCHED", 30)
+    labels = np.tile(np.repeat([0, 1, 2], [1, 2, 3]), 30)
+    data = Labelled("many", RANDOM.normal(size=(180, 4)), labels, test=60)
+    split, model = ClassificationTask(data).split(0), network()
+    watched = {part: split._watched[part] for part in ("held_out", "seen")}
+    for part, whole in (("held_out", split.held_out), ("seen", split.seen)):
+        inputs, right = watched[part]
+        assert len(inputs) == 30 and torch.bincount(right).tolist() == [5, 10, 15]
+        assert {tuple(row) for row in inputs.tolist()} <= {
+            tuple(row) for row in split._both[part][0].tolist()
+        }
+        again = ClassificationTask(data).split(7)._watched[part]
+        assert torch.equal(again[0], inputs), "the same for every seed"
+        assert len(whole) > 30
+    quick = split.score(model, final=False).metrics
+    with torch.no_grad():
+        for part, (inputs, right) in watched.items():
+            accuracy, nll, _ = slow_metrics(model(inputs), right.tolist())
+            assert quick[f"accuracy_{part}"] == pytest.approx(accuracy)
+            assert quick[f"nll_{part}"] == pytest.approx(nll)
+    assert quick["gap_nll"] == quick["nll_held_out"] - quick["nll_seen"]
+    assert quick != split.score(model).metrics
+
+
+def test_the_gap_is_what_a_memoriser_has():
+    split = ClassificationTask(VECTORS).split(0)
+    known = {tuple(row): int(label) for row, label in zip(split.inputs.tolist(),
+             split.targets.argmax(1), strict=True)}  # fmt: skip
+
+    class Memory(nn.Module):
+        def forward(self, inputs):
+            right = torch.tensor([known.get(tuple(row), 0) for row in inputs.tolist()])
+            return 5.0 * nn.functional.one_hot(right, 3)
+
+    metrics = split.score(Memory()).metrics
+    assert metrics["accuracy_seen"] == 100
+    assert metrics["gap_accuracy"] == 100 - metrics["accuracy_held_out"] > 50
+    assert metrics["gap_nll"] == pytest.approx(metrics["nll_held_out"] - metrics["nll_seen"])
+    gaps = {m.name: (m.unit, m.higher_is_better) for m in ClassificationTask(VECTORS).metrics}
+    assert gaps["gap_accuracy"] == ("points", False) and gaps["gap_nll"] == ("nats", False)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_pictures_have_any_number_of_channels(channels):
+    inputs = RANDOM.integers(0, 256, (75, 4, 3, channels), dtype=np.uint8)
+    task = ClassificationTask(Labelled("colours", inputs, LABELS, test=20))
+    assert task.shape == (4, 3, channels) and task.inputs == 12 * channels
+    rows = inputs.reshape(75, -1).astype(np.float64)
+    expected = (rows - rows[:55].mean()) / rows[:55].std()
+    np.testing.assert_allclose(task.split(0).inputs, expected[:55], rtol=1e-5, atol=1e-6)
+    assert len(task.split(0).score(network(task.inputs)).metrics) == len(task.metrics)
 
 
 def slow_metrics(logits, labels):

@@ -31,6 +31,7 @@ from penchant.tasks import (
     Task,
     is_labelled,
     is_sound,
+    is_teacher,
     source_and_options,
 )
 
@@ -235,7 +236,8 @@ def usual_words(signals: Iterable[object]) -> dict[str, Any]:
 
 
 def _is_data(signal: object) -> bool:
-    return is_labelled(signal) or isinstance(signal, Labelled | ClassificationTask)
+    named = is_labelled(signal) or is_teacher(signal)
+    return named or isinstance(signal, Labelled | ClassificationTask)
 
 
 def _is_recordings(signal: object) -> bool:
@@ -375,7 +377,8 @@ def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
 
 def is_name(signal: str) -> bool:
     """Tell the name of something that comes along, with options or without, from a path."""
-    return signal == BUILT_IN or source_and_options(signal)[0] in DATA_SETS
+    known = signal == BUILT_IN or source_and_options(signal)[0] in DATA_SETS
+    return known or is_teacher(signal)
 
 
 def _relative(path: str, folder: Path) -> str:

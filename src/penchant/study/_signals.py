@@ -17,8 +17,10 @@ from penchant.tasks import (
     builtin_picture,
     find_pictures,
     is_labelled,
+    is_teacher,
     load_labelled,
     load_picture,
+    load_teacher,
 )
 
 Signal = str | Path | Picture | Labelled | np.ndarray | Task
@@ -90,6 +92,8 @@ def signal_places(signal: str) -> list[str]:
 
 
 def _task_at(place: str, plan: Plan) -> Task:
+    if is_teacher(place):
+        return _task(load_teacher(place), plan, "")
     if is_labelled(place):
         return _task(load_labelled(place, plan.size), plan, "")
     if place == BUILT_IN:

@@ -41,6 +41,11 @@ from penchant.tasks._task import Metric as Metric
 from penchant.tasks._task import Score as Score
 from penchant.tasks._task import Split as Split
 from penchant.tasks._task import Task as Task
+from penchant.tasks._teacher import Teacher as Teacher
+from penchant.tasks._teacher import TeacherSplit as TeacherSplit
+from penchant.tasks._teacher import TeacherTask as TeacherTask
+from penchant.tasks._teacher import is_teacher as is_teacher
+from penchant.tasks._teacher import load_teacher as load_teacher
 
 __all__ = [
     "DATA_SETS",
@@ -62,6 +67,9 @@ __all__ = [
     "Score",
     "Split",
     "Task",
+    "Teacher",
+    "TeacherSplit",
+    "TeacherTask",
     "band_edges",
     "band_errors",
     "builtin_picture",
@@ -72,9 +80,11 @@ __all__ = [
     "grid_coordinates",
     "is_labelled",
     "is_sound",
+    "is_teacher",
     "load_labelled",
     "load_picture",
     "load_recording",
+    "load_teacher",
     "mel_filters",
     "pixel_coordinates",
     "placed",

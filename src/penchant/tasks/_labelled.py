@@ -186,7 +186,8 @@ def _check_classes(name: str, labels: np.ndarray, classes: tuple[str, ...], test
         few = int(counts.argmin())
         outside = " outside the test part" if test else ""
         raise PenchantError(
-            f"Labelled {name!r}: class {classes[few]!r} has {counts[few]} samples{outside}; each "
+            f"Labelled {name!r}: class {classes[few]!r} has {counts[few]} "
+            f"sample{'' if counts[few] == 1 else 's'}{outside}; each "
             f"class needs at least {MIN_PER_CLASS}, so that some can be learnt from and some asked"
         )
 
