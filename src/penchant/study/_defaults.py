@@ -64,10 +64,15 @@ DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3, "momentum": 0.
 """Dense networks', by optimiser."""
 
 RESNET_LEARNING_RATES: dict[str, dict[str, float]] = {
-    "batch": {"momentum": 0.1, "sgd": 0.3, "adam": 0.003, "muon": 0.003},
-    "none": {"momentum": 0.01, "sgd": 0.03, "adam": 0.001, "muon": 0.001},
+    "batch": {"momentum": 0.1, "sgd": 0.3, "adam": 0.01, "muon": 0.01},
+    "none": {"momentum": 0.03, "sgd": 0.1, "adam": 0.003, "muon": 0.003},
 }
-"""Residual networks', by normalisation, then by optimiser; the momentum 0.1 is He et al.'s."""
+"""Residual networks', by normalisation, then by optimiser.
+
+The best of three or four for both kinds together at 14 layers, 150 steps on 2,000 pictures of
+Fashion-MNIST; 0.1 is He et al.'s (2015) too. Plain gradient descent's are guesses. Muon leaves
+convolutions to Adam, so it takes Adam's.
+"""
 
 RESNET_WEIGHT_DECAYS = {"momentum": 1e-4, "sgd": 1e-4, "adam": 0.05, "muon": 0.05}
 """Residual networks', by optimiser: He et al.'s (2015) where it is part of the gradient."""
