@@ -1,363 +1,131 @@
-"""Networks that probes must leave alone, and planted faults that they must name: two tables.
-
-A new case is one entry. Everything is drawn from a seed; digits are 8×8 pictures.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+"""Networks that probes are tried on, as people write them."""
 
 import torch
-from sklearn.datasets import load_digits
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F
-
-PICTURE = 8
-CLASSES = 10
 
 
-@cache
-def digits() -> tuple[Tensor, Tensor]:
-    """All pictures as N×8×8 in [0, 1], and their classes."""
-    data = load_digits()
-    return torch.tensor(data.images, dtype=torch.float32) / 16, torch.tensor(data.target)
+class BasicBlock(nn.Module):
+    """ResNet's block as torchvision writes it: in place, one ReLU for two places."""
 
-
-def batch(size: int = 64, seed: int = 0) -> tuple[Tensor, Tensor]:
-    pictures, classes = digits()
-    chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:size]
-    return pictures[chosen], classes[chosen]
-
-
-def loss(output: object, classes: Tensor) -> Tensor:
-    return F.cross_entropy(logits(output), classes)
-
-
-def logits(output: object) -> Tensor:
-    if isinstance(output, Tensor):
-        return output
-    return output["logits"] if isinstance(output, dict) else output[0]  # type: ignore[index]
-
-
-def train(network: nn.Module, steps: int, rate: float = 1e-3) -> None:
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for step in range(steps):
-        pictures, classes = batch(64, step)
-        optimizer.zero_grad()
-        loss(network(pictures), classes).backward()
-        optimizer.step()
-
-
-def mlp(depth: int, activation: Callable[[], nn.Module], width: int = 64) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Flatten(), nn.Linear(PICTURE**2, width), activation()]
-    for _ in range(depth - 2):
-        layers += [nn.Linear(width, width), activation()]
-    return nn.Sequential(*layers, nn.Linear(width, CLASSES))
-
-
-def he_mlp(depth: int, gain: float) -> nn.Sequential:
-    """A ReLU MLP, He's start times a gain."""
-    network = mlp(depth, nn.ReLU)
-    for layer in network:
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-            layer.weight.data.mul_(gain)
-    return network
-
-
-class Block(nn.Module):
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, norm: bool = True) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(width)
-        self.stride, self.more = stride, width - before
-        self.cut = False
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs) if norm else nn.Identity()
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs) if norm else nn.Identity()
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.relu_(self.norm1(self.conv1(x)))
-        inner = self.norm2(self.conv2(inner.detach() if self.cut else inner))
-        skip = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
-        return F.relu_(inner.add_(skip))
+        identity = self.downsample(x)
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        out += identity
+        return self.relu(out)
 
 
-class ResNet(nn.Module):
-    """6n + 2 layers with batch norm, as He et al. have it for small pictures."""
+def small_resnet(width: int = 4) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        BasicBlock(width, width),
+        BasicBlock(width, 2 * width, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(2 * width, 3),
+    )
 
-    def __init__(self, depth: int = 20, width: int = 8) -> None:
+
+class PaddedShortcut(nn.Module):
+    """The parameter-free shortcut of ResNets for small pictures: every second pixel, zeros."""
+
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(1, width, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-        blocks, before = [], width
-        for stage in range(3):
-            for place in range((depth - 2) // 6):
-                after = width << stage
-                blocks.append(Block(before, after, 2 if stage and not place else 1))
-                before = after
-        self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(before, CLASSES)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.blocks(F.relu_(self.norm(self.stem(pictures[:, None]))))
-        return self.head(maps.mean((2, 3)))
-
-
-class TorchViT(nn.Module):
-    """Rows as tokens through torch's own encoder; gives out a tuple."""
-
-    def __init__(self, width: int = 32, depth: int = 4) -> None:
-        super().__init__()
-        self.read = nn.Linear(PICTURE, width)
-        self.places = nn.Parameter(torch.randn(PICTURE, width) / 50)
-        one = nn.TransformerEncoderLayer(width, 4, 64, 0.0, batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(one, depth, enable_nested_tensor=False)
-        self.head = nn.Linear(width, CLASSES)
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        tokens = self.encoder(self.read(pictures) + self.places)
-        return self.head(tokens.mean(1)), tokens
-
-
-class Backbone(nn.Module):
-    """One of transformers' classifiers, which gives out a ModelOutput."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        import transformers
-
-        if kind == "vit":
-            self.inner: nn.Module = transformers.ViTForImageClassification(
-                transformers.ViTConfig(
-                    hidden_size=32,
-                    num_hidden_layers=4,
-                    num_attention_heads=4,
-                    intermediate_size=64,
-                    image_size=PICTURE,
-                    patch_size=2,
-                    num_channels=1,
-                    num_labels=CLASSES,
-                )
-            )
-        else:
-            self.inner = transformers.ConvNextForImageClassification(
-                transformers.ConvNextConfig(
-                    num_channels=1,
-                    patch_size=2,
-                    hidden_sizes=[8, 16],
-                    depths=[2, 2],
-                    num_stages=2,
-                    num_labels=CLASSES,
-                )
-            )
-
-    def forward(self, pictures: Tensor) -> object:
-        return self.inner(pixel_values=pictures[:, None])
-
-
-class Recurrent(nn.Module):
-    """A picture's rows as time; the last state answers. `steps` repeats the rows."""
-
-    def __init__(self, kind: str = "LSTM", steps: int = PICTURE, width: int = 32, **more: object):
-        super().__init__()
-        self.over_time = getattr(nn, kind)(PICTURE, width, batch_first=True, **more)
-        self.head = nn.Linear(width, CLASSES)
-        self.steps = steps
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.head(self.over_time(rows(pictures, self.steps))[0][:, -1])
-
-
-class Unrolled(nn.Module):
-    """The same, a cell called at each step."""
-
-    def __init__(
-        self, kind: str = "LSTMCell", steps: int = PICTURE, width: int = 32, **more: object
-    ):
-        super().__init__()
-        self.cell = getattr(nn, kind)(PICTURE, width, **more)
-        self.head = nn.Linear(width, CLASSES)
-        self.steps = steps
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        state = None
-        for row in rows(pictures, self.steps).unbind(1):
-            state = self.cell(row, state)
-        return self.head(state[0] if isinstance(state, tuple) else state)
-
-
-def rows(pictures: Tensor, steps: int) -> Tensor:
-    return pictures.repeat(1, -(-steps // PICTURE), 1)[:, :steps]
-
-
-def twice(network: Recurrent | Unrolled) -> nn.Module:
-    """Orthogonal recurrent weights, times 2."""
-    for module in network.modules():
-        if isinstance(module, nn.RNNBase | nn.RNNCellBase):
-            for name, weight in module.named_parameters():
-                if name.startswith("weight_hh"):
-                    for part in weight.data.split(weight.shape[1]):
-                        nn.init.orthogonal_(part, 2.0)
-    return network
-
-
-class ReZero(nn.Module):
-    """Branches that a learned zero closes at the start."""
-
-    def __init__(self, depth: int = 6, width: int = 32) -> None:
-        super().__init__()
-        self.read = nn.Linear(PICTURE**2, width)
-        self.inner = nn.ModuleList(mlp_block(width) for _ in range(depth))
-        self.scales = nn.Parameter(torch.zeros(depth))
-        self.head = nn.Linear(width, CLASSES)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        x = self.read(pictures.flatten(1))
-        for inner, scale in zip(self.inner, self.scales, strict=True):
-            x = x + scale * inner(x)
-        return self.head(x)
-
-
-def mlp_block(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, width))
-
-
-class Tied(nn.Module):
-    """One block, applied again and again."""
-
-    def __init__(self, times: int = 6, width: int = 32) -> None:
-        super().__init__()
-        self.read = nn.Linear(PICTURE**2, width)
-        self.block = mlp_block(width)
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, CLASSES)
-        self.times = times
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        x = self.read(pictures.flatten(1))
-        for _ in range(self.times):
-            x = self.norm(x + self.block(x))
-        return self.head(x)
-
-
-class Cut(nn.Module):
-    """An MLP, or two branches of one, with a `.detach()` in its forward."""
-
-    def __init__(self, behind: int, branch: bool = False) -> None:
-        super().__init__()
-        self.hidden = nn.ModuleList(
-            [nn.Linear(PICTURE**2, 32), *(nn.Linear(32, 32) for _ in range(5))]
+        self.inner = nn.Sequential(
+            nn.Conv2d(channels, 2 * channels, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(2 * channels, 2 * channels, 3, 1, 1),
         )
-        self.beside = nn.Linear(PICTURE**2, 32) if branch else None
-        self.head = nn.Linear(32, CLASSES)
-        self.behind = behind
+        self.channels = channels
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        x = pictures.flatten(1)
-        beside = torch.relu(self.beside(x)) if self.beside else 0
-        for place, layer in enumerate(self.hidden):
-            x = torch.relu(layer(x))
-            if place == self.behind:
-                x = x.detach()
-        return self.head(x + beside)
+    def forward(self, x: Tensor) -> Tensor:
+        half = self.channels // 2
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, half, half)) + self.inner(x)
 
 
-class Spare(nn.Module):
-    """A layer that no forward calls."""
+class Functional(nn.Module):
+    """A dense network whose activations are functions in one forward."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = mlp(4, nn.ReLU)
-        self.spare = nn.Linear(3, 3)
+        self.fc1 = nn.Linear(6, 16)
+        self.fc2 = nn.Linear(16, 16)
+        self.fc3 = nn.Linear(16, 16)
+        self.out = nn.Linear(16, 2)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.body(pictures)
-
-
-def half_frozen() -> nn.Module:
-    network = mlp(6, nn.ReLU)
-    for place in (1, 3, 7):
-        network[place].requires_grad_(False)
-    return network
-
-
-HEALTHY: dict[str, Callable[[], nn.Module]] = {
-    **{
-        f"mlp-{depth}-{act.__name__}": lambda depth=depth, act=act: mlp(depth, act)
-        for depth in (3, 6, 10)
-        for act in (nn.ReLU, nn.Tanh, nn.GELU)
-    },
-    "he-mlp-30": lambda: he_mlp(30, 1.0),
-    "resnet-20": ResNet,
-    "vit-torch": TorchViT,
-    "vit": lambda: Backbone("vit"),
-    "convnext": lambda: Backbone("convnext"),
-    "lstm": Recurrent,
-    "lstm-28": lambda: Recurrent(steps=28),
-    "lstm-cell": Unrolled,
-    "gru-28": lambda: Recurrent("GRU", 28),
-    "rnn": lambda: Recurrent("RNN"),
-    "rezero": ReZero,
-    "tied": Tied,
-    "half-frozen": half_frozen,
-}
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.fc1(x))
+        x = torch.relu(self.fc2(x))
+        x = self.fc3(x)
+        x.relu_()
+        return self.out(x)
 
 
-@dataclass(frozen=True)
-class Fault:
-    build: Callable[[], nn.Module]
-    kind: str
-    layer: str
+class Cell(nn.Module):
+    """A recurrent cell."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.from_input = nn.Linear(inputs, units)
+        self.from_state = nn.Linear(units, units)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        return torch.tanh(self.from_input(x) + self.from_state(state))
 
 
-def weakened(build: Callable[[], nn.Module], layer: str) -> Fault:
-    """One layer's weights times 1e-3."""
+class Recurrent(nn.Module):
+    """A recurrent network with its loop in Python."""
 
-    def broken() -> nn.Module:
-        network = build()
-        network.get_submodule(layer).weight.data.mul_(1e-3)
-        return network
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.cell = Cell(inputs, units)
+        self.units = units
 
-    return Fault(broken, "gain", layer)
-
-
-def cut_block() -> nn.Module:
-    network = ResNet()
-    network.blocks[4].cut = True
-    return network
-
-
-_INTERMEDIATE = "inner.vit.layers.2.mlp.fc1"
-
-FAULTS: dict[str, Fault] = {
-    **{f"gain-mlp-{n}": weakened(lambda: mlp(6, nn.ReLU), str(n)) for n in (1, 3, 7, 11)},
-    "gain-tanh": weakened(lambda: mlp(10, nn.Tanh), "9"),
-    "gain-gelu": weakened(lambda: mlp(10, nn.GELU), "9"),
-    "gain-conv1": weakened(ResNet, "blocks.4.conv1"),
-    "gain-conv2": weakened(ResNet, "blocks.4.conv2"),
-    "gain-vit": weakened(TorchViT, "encoder.layers.1.linear2"),
-    "exploding-rnn": Fault(
-        lambda: twice(Recurrent("RNN", 28, nonlinearity="relu")), "exploding", "over_time"
-    ),
-    "exploding-rnn-tanh": Fault(lambda: twice(Recurrent("RNN", 28)), "exploding", "over_time"),
-    "exploding-cell": Fault(
-        lambda: twice(Unrolled("RNNCell", 28, nonlinearity="relu")), "exploding", "cell"
-    ),
-    "detached": Fault(lambda: Cut(3), "detached", "hidden.3"),
-    "detached-branch": Fault(lambda: Cut(5, branch=True), "detached", "hidden.5"),
-    "detached-block": Fault(cut_block, "detached", "blocks.4.conv1"),
-    "vanishing": Fault(lambda: mlp(30, nn.Sigmoid), "vanishing", "1"),
-    "exploding": Fault(lambda: he_mlp(30, 2.0), "exploding", "1"),
-    "unused": Fault(Spare, "unused", "spare"),
-}
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(len(x), self.units)
+        for step in x.unbind(1):
+            state = self.cell(step, state)
+        for step in range(x.shape[1]):
+            state = self.cell(x[:, step], state)
+        for step in self.cell.from_input(x).transpose(0, 1):
+            state = torch.tanh(step + self.cell.from_state(state))
+        return state
 
 
-def drawn(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Build a network from a seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return build()
+def state_of(network: nn.Module) -> dict[str, object]:
+    """All that a probe must leave as it was."""
+    return {
+        "mode": [module.training for module in network.modules()],
+        "gradients": [p.grad is None for p in network.parameters()],
+        "required": [p.requires_grad for p in network.parameters()],
+        "numbers": [(name, one.clone()) for name, one in network.state_dict().items()],
+        "hooks": [
+            (len(module._forward_hooks), len(module._forward_pre_hooks))
+            for module in network.modules()
+        ],
+        "stream": torch.get_rng_state(),
+    }
+
+
+def assert_untouched(network: nn.Module, before: dict[str, object]) -> None:
+    after = state_of(network)
+    for (name, one), (_, other) in zip(before.pop("numbers"), after.pop("numbers"), strict=True):
+        assert torch.equal(one, other), name
+    assert torch.equal(before.pop("stream"), after.pop("stream"))
+    assert before == after

@@ -33,18 +33,27 @@ from penchant.probes._passes import (
     table,
     tensors,
 )
-from penchant.probes._slopes import Function, is_nonlinear, reach, slopes, slopes_of_module
+from penchant.probes._slopes import (
+    Function,
+    Shape,
+    is_nonlinear,
+    shape_of,
+    slopes,
+    slopes_of_module,
+)
 
 DEAD_SLOPE = 1e-6
 """Below this share of the steepest slope a gradient is lost in float32's rounding."""
-FLAT_SLOPE = 0.01
-"""Below this share a number passes a hundredth of the gradient: sigmoid at |z| > 6, tanh at 3."""
+FLAT_SLOPE = 1e-3
+"""Below this share a number passes a thousandth of the gradient: sigmoid at |z| > 8.3, tanh 4.1."""
 SATURATED_PLACES = 0.95
 """A unit that is flat at this share of samples and places is saturated."""
-DEAD_UNITS = 0.75
+DEAD_UNITS = 0.9
 """A layer with this share of dead units is a finding; see docs/probes.md for healthy networks'."""
 FLAT_PLACES = 0.5
 """A layer flat at this share of its numbers is a finding; see docs/probes.md."""
+HARD_FLAT_PLACES = 0.9
+"""The same for functions of straight pieces: half of hardtanh's numbers are flat in health."""
 FEW_SAMPLES = 64
 """With fewer samples only a layer that is dead as a whole is a finding: rare units look dead."""
 
@@ -69,10 +78,10 @@ class LayerActivity:
     dead: float
     """Share of units whose slope is 0 (below 1e-6 of the steepest) at every place."""
     saturated: float
-    """Share of units, not dead, flat at 95% of places or more; 0 unless φ is flat on both sides."""
+    """Share of units, not dead, flat at 95% of places or more; 0 unless φ saturates."""
     flat: float
-    """Share of all numbers whose slope is below 1% of the steepest: where a rectifier is off, or a
-    sigmoid at its end."""
+    """Share of all numbers whose slope is below 0.1% of the steepest: where a rectifier is off, or
+    a sigmoid at its end."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +137,18 @@ def activity(network: nn.Module, batches: Tensor | Iterable[Any]) -> ActivityRep
     r"""Count dead and saturated units where the non-linearity is applied, over many batches.
 
     .. math:: \text{dead} = \{u : |\varphi'(z_{ui})| < 10^{-6}\max|\varphi'|\ \forall i\}, \qquad
-              \text{flat} = \{(u, i) : |\varphi'(z_{ui})| < 10^{-2}\max|\varphi'|\}
+              \text{flat} = \{(u, i) : |\varphi'(z_{ui})| < 10^{-3}\max|\varphi'|\}
 
     over all samples and positions i of unit u. A dead unit passes no gradient on any sample, so
-    these samples cannot bring it back. A unit is saturated that is flat on 95% of places, if φ is
-    flat on both sides; a rectifier that is rarely on is sparse, which is no fault.
+    these samples cannot bring it back. A unit is saturated that is flat on 95% of places, where φ
+    goes one way between two flat ends; a rectifier that is rarely on is sparse, and a bump that is
+    flat elsewhere is local, which are no faults.
 
-    A layer is a finding from 75% dead units on, or from half of its numbers flat (φ flat on both
-    sides). Non-linearities that are seen: torch's activation modules, this package's, a user's
-    own module that treats each number alone, and torch's activation functions in anyone's forward
-    (`F.relu`, ``x.relu_()``, `torch.tanh`, a clamp at 0). The gates in `nn.LSTM` and `nn.GRU` run
-    inside one kernel and cannot be seen; a note says so.
+    A layer is a finding from 90% dead units on, or where φ saturates from half of its numbers flat
+    (90% where φ is made of straight pieces). Non-linearities that are seen: torch's activation
+    modules, this package's, a user's own module that treats each number alone, and torch's
+    activation functions in anyone's forward (`F.relu`, ``x.relu_()``, `torch.tanh`, a clamp at 0).
+    The gates in `nn.LSTM` and `nn.GRU` run inside one kernel and cannot be seen; a note says so.
 
     Args:
         network: any module, in the mode it is in; nothing of it changes.
@@ -179,7 +189,7 @@ def activity(network: nn.Module, batches: Tensor | Iterable[Any]) -> ActivityRep
         finding
         for tally, layer in counted
         if not tally.answers
-        for finding in _judge(layer, samples, tally.bounded)
+        for finding in _judge(layer, samples, tally.shape)
     ]
     return ActivityReport(
         tuple(layer for _, layer in counted), samples, tuple(findings), tuple(watch.notes)
@@ -197,7 +207,7 @@ def _batches(batches: Tensor | Iterable[Any]) -> Iterable[Tensor]:
         yield check_inputs(call, held)
 
 
-def _judge(layer: LayerActivity, samples: int, bounded: bool) -> list[Finding]:
+def _judge(layer: LayerActivity, samples: int, shape: Shape) -> list[Finding]:
     where = f"of {layer.function} behind {layer.behind or 'the input'}"
     limit = DEAD_UNITS if samples >= FEW_SAMPLES else 1.0
     if layer.dead >= limit:
@@ -206,10 +216,11 @@ def _judge(layer: LayerActivity, samples: int, bounded: bool) -> list[Finding]:
             f"samples (a finding from {limit:.0%})"
         )
         return [Finding("dead", layer.name, said)]
-    if bounded and layer.flat >= FLAT_PLACES:
+    limit = HARD_FLAT_PLACES if shape.hard else FLAT_PLACES
+    if shape.saturating and layer.flat >= limit:
         said = (
             f"{layer.flat:.0%} of the numbers {where} lie where the slope is below "
-            f"{FLAT_SLOPE:.0%} of its steepest (a finding from {FLAT_PLACES:.0%})"
+            f"{FLAT_SLOPE:.1%} of its steepest (a finding from {limit:.0%})"
         )
         return [Finding("saturated", layer.name, said)]
     return []
@@ -222,8 +233,7 @@ class _Tally:
     name: str
     function: str
     behind: str
-    steepest: float
-    bounded: bool
+    shape: Shape
     alive: Tensor
     flat: Tensor
     places: int = 0
@@ -231,8 +241,8 @@ class _Tally:
 
     def count(self, slope: Tensor) -> None:
         """Add slopes of shape (places, units)."""
-        self.alive |= (slope > DEAD_SLOPE * self.steepest).any(0)
-        self.flat += (slope < FLAT_SLOPE * self.steepest).sum(0)
+        self.alive |= (slope > DEAD_SLOPE * self.shape.steepest).any(0)
+        self.flat += (slope < FLAT_SLOPE * self.shape.steepest).sum(0)
         self.places += len(slope)
 
     def layer(self) -> LayerActivity:
@@ -245,7 +255,7 @@ class _Tally:
             units=len(dead),
             places=self.places,
             dead=float(dead.double().mean()),
-            saturated=float((stuck & ~dead).double().mean()) if self.bounded else 0.0,
+            saturated=float((stuck & ~dead).double().mean()) if self.shape.saturating else 0.0,
             flat=float(self.flat.double().mean()) / self.places,
         )
 
@@ -337,14 +347,13 @@ class _Counter(Pass):
         axis = self._source.axis
         if axis is None:
             axis = 1 if z.ndim > 3 else -1
-        by_unit = slope(z).movedim(axis if z.ndim > 1 else 0, -1)
+        by_unit = slope(z).abs().movedim(axis if z.ndim > 1 else 0, -1)
         by_unit = by_unit.reshape(-1, by_unit.shape[-1] if z.ndim > 1 else 1)
         key = (name, kind, by_unit.shape[1])
         if key not in self.tallies:
-            steepest, bounded = reach(slope, scale, z)
             none = torch.zeros(by_unit.shape[1], dtype=torch.bool, device=z.device)
             self.tallies[key] = _Tally(
-                name, kind, self._source.path, steepest, bounded, none, none.long()
+                name, kind, self._source.path, shape_of(slope, scale, z), none, none.long()
             )
         self._last = (self.tallies[key], None)
         self.tallies[key].count(by_unit)

@@ -39,7 +39,8 @@ class PathLengths:
     aligned: tuple[float, ...]
     """g_k·g / ‖g‖², which sum to 1; negative where a length works against the others."""
     first_shares: tuple[float, ...]
-    """The same as `shares` for the first layer's weight; () where it is frozen."""
+    """The same as `shares` for the first layer's weight; () where it is frozen, or where no
+    gradient arrives, as in a branch that starts with scale 0."""
     effective_depth: float
     """Mean length, weighted by the shares."""
     at: str
@@ -138,13 +139,17 @@ def path_lengths(
         found = _coefficients(value, watch.cuts, ends)
     longest = max((max(one, default=0) for one in found), default=0)
     at = "inputs" if real else first[0] if first else ""
-    norms = _norms(found[0], longest)
-    shares = _shares(norms, at)
+    shares = _shares(found[0], longest)
+    if not shares:
+        raise PenchantError(
+            f"path_lengths: the gradient at {at} is 0; one that arrives would fit (gradient_flow "
+            "says where it is lost)"
+        )
     return PathLengths(
         lengths=tuple(range(longest + 1)),
         shares=shares,
         aligned=_aligned(found[0], longest),
-        first_shares=_shares(_norms(found[-1], longest), first[0]) if first else (),
+        first_shares=_shares(found[-1], longest) if first else (),
         effective_depth=sum(length * share for length, share in enumerate(shares)),
         at=at,
         blocks=tuple(distinct(addition.path for addition in watch.found)),
@@ -232,21 +237,13 @@ def _audible(gradients: _Coefficients) -> _Coefficients:
     }
 
 
-def _norms(found: _Coefficients, longest: int) -> list[float]:
-    return [
+def _shares(found: _Coefficients, longest: int) -> tuple[float, ...]:
+    norms = [
         float(torch.linalg.vector_norm(found[length].double())) if length in found else 0.0
         for length in range(longest + 1)
     ]
-
-
-def _shares(norms: list[float], at: str) -> tuple[float, ...]:
     total = sum(norms)
-    if not total > 0:
-        raise PenchantError(
-            f"path_lengths: the gradient at {at} is {total:g}; one that arrives would fit (see "
-            "gradient_flow for where it is lost)"
-        )
-    return tuple(norm / total for norm in norms)
+    return tuple(norm / total for norm in norms) if total > 0 else ()
 
 
 def _aligned(found: _Coefficients, longest: int) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ Decisions:
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,14 +46,15 @@ def is_nonlinear(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bo
 
 
 def slopes(function: Function, z: Tensor) -> Tensor:
-    """Return |φ'(z)|, number by number.
+    """Return φ'(z), number by number.
 
     Args:
         function: φ, pointwise; it may write into its argument.
         z: where; it stays as it is.
 
     Returns:
-        The slopes, detached, of z's shape.
+        The slopes, detached, of z's shape; of a complex answer those of real and imaginary part
+        together.
     """
     # A user's forward may be under no_grad or inference_mode; the slope is wanted all the same.
     with torch.inference_mode(False), torch.enable_grad():
@@ -62,11 +64,11 @@ def slopes(function: Function, z: Tensor) -> Tensor:
             return torch.zeros_like(z)
         total = torch.view_as_real(value).sum() if value.is_complex() else value.sum()
         (slope,) = torch.autograd.grad(total, leaf, allow_unused=True)
-    return torch.zeros_like(z) if slope is None else slope.abs()
+    return torch.zeros_like(z) if slope is None else slope
 
 
 def slopes_of_module(module: nn.Module, z: Tensor) -> Function | None:
-    """Return z -> |φ'(z)| where a module without sub-modules is one non-linearity, else None.
+    """Return z -> φ'(z) where a module without sub-modules is one non-linearity, else None.
 
     Args:
         module: any module.
@@ -80,7 +82,7 @@ def slopes_of_module(module: nn.Module, z: Tensor) -> Function | None:
 
         def closed(points: Tensor) -> Tensor:
             with torch.no_grad():
-                return member.derivative(points).abs()
+                return member.derivative(points)
 
         return closed
     if type(module).__module__.startswith("torch.nn.") or any(True for _ in module.children()):
@@ -110,27 +112,45 @@ def _if_pointwise(module: Function, z: Tensor) -> Function | None:
 
     line = torch.linspace(-3, 3, 301, dtype=z.dtype, device=z.device).reshape(301, 1)
     steep = by_autograd(line)
-    if float(steep.max() - steep.min()) <= _SHARP * float(steep.max()):
+    if float(steep.max() - steep.min()) <= _SHARP * float(steep.abs().max()):
         return None
     return by_autograd
 
 
-def reach(slope: Function, scale: float, like: Tensor) -> tuple[float, bool]:
-    """Return the steepest slope on a line through 0, and whether both far ends are flat.
+@dataclass(frozen=True)
+class Shape:
+    """What a non-linearity looks like from afar.
 
     Args:
-        slope: z -> |φ'(z)|.
+        steepest: its steepest slope on a line through 0.
+        saturating: whether it goes one way from one flat end to another, as sigmoid and tanh do;
+            ReLU has one flat end, and a bump is flat wherever it does not answer.
+        hard: whether it is made of straight pieces, as hardtanh is: then flat is what it is for.
+    """
+
+    steepest: float
+    saturating: bool
+    hard: bool
+
+
+def shape_of(slope: Function, scale: float, like: Tensor) -> Shape:
+    """Return what a non-linearity looks like from afar.
+
+    Args:
+        slope: z -> φ'(z).
         scale: s of φ(s·z): the line goes to ±8/s.
         like: a tensor of the type that φ takes.
 
     Returns:
-        The steepest slope, and whether φ saturates on both sides, as sigmoid and tanh do and ReLU
-        does not.
+        Its shape; of PReLU and others with numbers of their own for each channel, ReLU's.
     """
     line = torch.linspace(-8, 8, 1601, dtype=torch.float64).to(like)[:, None] / scale
     far = torch.tensor([[-100.0], [100.0]], dtype=torch.float64).to(like) / scale
     try:
-        steepest, ends = float(slope(line).max()), slope(far)
-    except RuntimeError:  # numbers of its own for each channel, as PReLU has them
-        return 1.0, False
-    return steepest, bool((ends <= 1e-3 * steepest).all())
+        steep, ends = slope(line), slope(far).abs()
+    except RuntimeError:
+        return Shape(1.0, False, True)
+    steepest = float(steep.abs().max())
+    one_way = not steep.is_complex() and bool((steep >= -1e-3 * steepest).all())
+    pieces = torch.unique((steep.abs() / max(steepest, 1e-30)).double().round(decimals=3))
+    return Shape(steepest, one_way and bool((ends <= 1e-3 * steepest).all()), len(pieces) <= 4)
