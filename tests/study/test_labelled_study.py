@@ -185,7 +185,7 @@ def test_a_biased_start_is_confident_and_wrong(results: Results) -> None:
     )
     for before, after in zip(plain, biased, strict=True):
         assert before["nll_held_out"] < 4 < after["nll_held_out"]
-        assert after["ece_held_out"] > 80 and after["accuracy_held_out"] < 20
+        assert after["accuracy_held_out"] < 20
 
 
 @pytest.mark.parametrize(
