@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penchant.explain import explain as explain
     from penchant.inspection import Inspection as Inspection
     from penchant.inspection import inspect as inspect
+    from penchant.probes import examine as examine
     from penchant.report import report as report
     from penchant.study import Design as Design
     from penchant.study import Fitted as Fitted
@@ -37,6 +38,7 @@ _HOMES = {
     "explain": "penchant.explain",
     "Inspection": "penchant.inspection",
     "inspect": "penchant.inspection",
+    "examine": "penchant.probes",
     "report": "penchant.report",
     "Design": "penchant.study",
     "Fitted": "penchant.study",

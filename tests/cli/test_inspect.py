@@ -117,3 +117,27 @@ def test_files_that_are_not_python(penchant: Command, here: Path, content: bytes
     outcome = penchant("inspect", "bad.py:Net", "-i", "3")
     assert (outcome.code, len(lines_of(outcome.err))) == (2, 1)
     assert "bad.py fails" in outcome.err
+
+
+def test_probes(penchant: Command, here: Path) -> None:
+    (here / "mine.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Dead(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))\n"
+        "        nn.init.constant_(self[0].bias, -100)\n"
+        "class Two(nn.Bilinear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(2, 3, 4)\n"
+    )
+    asked = ("inspect", "mine.py:Dead", "-i", "6", "--no-fields", "--probe")
+    found = penchant(*asked)
+    assert (found.code, found.err) == (0, "")
+    assert "! dead: 1: " in found.out
+    assert penchant(*asked).out == found.out  # the weights are drawn alike each time
+    again = json.loads(penchant(*asked, "--json").out)["probes"]
+    assert {"kind": "dead", "layer": "1"}.items() <= again["findings"][-1].items()
+    refused = penchant("inspect", "mine.py:Two", "-i", "2", "-i", "3", "--probe")
+    assert refused.code == 2
+    assert len(lines_of(refused.err)) == 1
+    assert "2 inputs; probes draw one" in refused.err

@@ -40,24 +40,34 @@ def inspect(
     fields: Annotated[
         bool, typer.Option("--fields/--no-fields", help="Whether to follow receptive fields.")
     ] = True,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="Also measure it on drawn inputs: gradients, signals, activity, residual paths.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for another program.")] = False,
 ) -> None:
     """List a network's layers: shapes by which formula, parameters, multiply-adds, receptive field.
 
-    Nothing is computed: it runs without numbers, in evaluation mode. A layer into which its input
+    Without --probe nothing is computed: it runs without numbers, in evaluation mode. A layer into which its input
     does not fit is named, with the number that would.
     """
     from penchant.inspection import inspect as inspected
+    from penchant.inspection import probe as probed
     from penchant.inspection import text
 
     try:
         found = inspected(model, input, depth=depth, fields=fields, axes=axis)
+        examination = probed(model, input) if probe else None
     except MemoryError as error:
         raise PenchantError(f"inspect {model}: out of memory; give a smaller --input") from error
     if json:
         from json import dumps
 
-        typer.echo(dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        more = {} if examination is None else {"probes": examination.to_dict()}
+        typer.echo(dumps({**found.to_dict(), **more}, indent=1, ensure_ascii=False))
         return
     from penchant.cli._screen import Screen
 
@@ -65,3 +75,6 @@ def inspect(
     # What is piped is not folded, but where COLUMNS says how wide it is to be.
     width = screen.width if screen.is_terminal or "COLUMNS" in os.environ else None
     screen.print(text(found, width), end="", soft_wrap=True)
+    if examination is not None:
+        screen.print("\nprobes, in training mode, on inputs drawn from a normal distribution")
+        screen.say(str(examination))

@@ -9,8 +9,9 @@ Example:
 
 from penchant.inspection._built_in import BUILT_IN as BUILT_IN
 from penchant.inspection._inspect import inspect as inspect
+from penchant.inspection._probed import probe as probe
 from penchant.inspection._result import Inspection as Inspection
 from penchant.inspection._result import Layer as Layer
 from penchant.inspection._text import text as text
 
-__all__ = ["BUILT_IN", "Inspection", "Layer", "inspect", "text"]
+__all__ = ["BUILT_IN", "Inspection", "Layer", "inspect", "probe", "text"]

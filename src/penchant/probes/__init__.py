@@ -5,6 +5,8 @@ from penchant.probes._activity import LayerActivity as LayerActivity
 from penchant.probes._activity import activity as activity
 from penchant.probes._curvature import Curvature as Curvature
 from penchant.probes._curvature import largest_curvature as largest_curvature
+from penchant.probes._examine import Examination as Examination
+from penchant.probes._examine import examine as examine
 from penchant.probes._finding import Finding as Finding
 from penchant.probes._gradient_flow import GradientFlow as GradientFlow
 from penchant.probes._gradient_flow import gradient_flow as gradient_flow
@@ -35,6 +37,7 @@ __all__ = [
     "path_lengths",
     "shift_response",
     "Curvature",
+    "Examination",
     "Finding",
     "GradientFlow",
     "GradientReport",
@@ -42,6 +45,7 @@ __all__ = [
     "LayerSignal",
     "SignalReport",
     "signal_propagation",
+    "examine",
     "gradient_flow",
     "largest_curvature",
 ]
