@@ -15,8 +15,9 @@ def compare(
             metavar="[SIGNALS]",
             help="Files or folders of pictures to reconstruct, or data to classify: digits, "
             "fashion-mnist, breast-cancer, spoken-digits, a .npz with inputs and labels, or a "
-            "folder with one subfolder of pictures or recordings a class. Several make one study "
-            "over them. Without any: a photograph that comes along.",
+            "folder with one subfolder of pictures or recordings a class, each with options after "
+            "a colon (digits:samples=500,size=4: classes, samples, test, size, shift, transfer). "
+            "Several make one study over them. Without any: a photograph that comes along.",
             show_default=False,
         ),
     ] = None,
