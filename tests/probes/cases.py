@@ -346,7 +346,7 @@ FAULTS: dict[str, Fault] = {
     "exploding-rnn": Fault(
         lambda: twice(Recurrent("RNN", 28, nonlinearity="relu")), "exploding", "over_time"
     ),
-    "exploding-rnn-tanh": Fault(lambda: twice(Recurrent("RNN", 48)), "exploding", "over_time"),
+    "exploding-rnn-tanh": Fault(lambda: twice(Recurrent("RNN", 28)), "exploding", "over_time"),
     "exploding-cell": Fault(
         lambda: twice(Unrolled("RNNCell", 28, nonlinearity="relu")), "exploding", "cell"
     ),

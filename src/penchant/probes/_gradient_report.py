@@ -25,7 +25,7 @@ VANISHING = 6.0
 """Decades over all layers: a first layer with less than a millionth of the last one's gradient."""
 EXPLODING = 3.0
 """Decades over all layers."""
-EXPLODING_STEPS = 2.0
+EXPLODING_STEPS = 1.5
 """Decades over all time steps of a recurrent layer, or all calls of one."""
 JUMP = 2.5
 """Decades across one layer."""

@@ -5,6 +5,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from penchant.errors import PenchantError
 from penchant.probes._layers import tensors_in, without_trace
 
 MOST_OUTPUTS = 256
@@ -23,8 +24,14 @@ def singular_values(
     mixes = any(isinstance(m, _BatchNorm) and m.training for m in network.modules())
     given = (inputs if mixes else inputs[:taken]).detach().clone().requires_grad_()
     with torch.enable_grad(), without_trace(network) as forward:
-        outputs = tensors_in(forward(given))[0]
-        outputs = outputs.reshape(len(given), -1)
+        found = tensors_in(forward(given))
+        if not found or not found[0].numel() or found[0].numel() % len(given):
+            shape = f"a tensor of shape {tuple(found[0].shape)}" if found else "no tensor"
+            raise PenchantError(
+                f"signal_propagation: the network gives {shape} for {len(given)} samples; its "
+                "Jacobian is taken sample by sample, so an output with samples first would fit"
+            )
+        outputs = found[0].reshape(len(given), -1)
         chosen = torch.linspace(0, outputs.shape[1] - 1, min(outputs.shape[1], MOST_OUTPUTS))
         groups = [[i] for i in range(taken)] if mixes else [list(range(taken))]
         matrices = [_rows(outputs, given, group, chosen.round().long()) for group in groups]

@@ -7,6 +7,7 @@ embeddings, recurrent ones, attention, and anyone's own. What only scales or shi
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils.parametrize import is_parametrized
-from torch.utils._pytree import tree_leaves
 
 from penchant.errors import PenchantError
 
@@ -84,11 +84,15 @@ def plain_name(path: str) -> str:
 
 def tensors_in(held: Any) -> list[Tensor]:
     """List the tensors of real or complex numbers in an output of any structure, each once."""
-    if isinstance(held, Tensor):  # the usual case; the tree takes tens of microseconds
-        return [held]
-    leaves = held.values() if isinstance(held, dict) else held
-    found = {id(leaf): leaf for leaf in tree_leaves(leaves) if isinstance(leaf, Tensor)}
-    return [t for t in found.values() if t.is_floating_point() or t.is_complex()]
+    if isinstance(held, Tensor):
+        return [held] if held.is_floating_point() or held.is_complex() else []
+    if isinstance(held, dict):  # transformers' ModelOutput is one, and torch's trees stop at it
+        held = tuple(held.values())
+    elif is_dataclass(held):
+        held = tuple(vars(held).values())
+    if not isinstance(held, tuple | list):
+        return []
+    return list({id(one): one for inner in held for one in tensors_in(inner)}.values())
 
 
 @contextmanager

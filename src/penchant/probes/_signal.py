@@ -3,8 +3,8 @@ r"""Signal propagation: what depth does to the size of activations and to the an
 Decisions:
 - Activations are the layers' outputs, before the non-linearity: the theory's pre-activations.
 - Whether a network is ordered or chaotic is measured, not read off where correlations end: each
-  input is moved by a hundredth of its length, and the growth of the squared angle a layer is the
-  theory's χ₁. At the edge correlations go to 1 as well, only slowly.
+  input is moved by a hundredth of its length, and how much the squared distance a unit grows in a
+  layer is the theory's χ₁. At the edge correlations go to 1 as well, only slowly.
 - 1 − c is the spread of the activations' directions, summed from differences in float64, so that
   correlations near 1 keep their digits.
 """
@@ -27,6 +27,10 @@ from penchant.randomness import generator
 
 MOVED = 0.01
 """How far inputs are moved, as a share of their length."""
+LARGE = 0.1
+"""The squared relative difference from which on the moved are no longer near."""
+FEW = 8
+"""Samples that are moved."""
 EDGE = (0.9, 1.1)
 """χ₁ of what counts as critical."""
 BEYOND = 6.0
@@ -64,7 +68,7 @@ class SignalReport:
     phase: Phase
     """Ordered: inputs grow alike; chaotic: near ones part; unknown: too few layers to tell."""
     growth: float
-    """χ₁, by which the squared angle between two near inputs grows a layer; nan if unknown."""
+    """χ₁, by which the squared distance of two near inputs grows a layer; nan if unknown."""
     interval: tuple[float, float]
     """Its 95 % t interval."""
     singular_values: tuple[tuple[float, ...], ...]
@@ -93,7 +97,8 @@ def signal_propagation(
     r"""Follow means, variances and correlations through a network, and take its Jacobian.
 
     .. math:: c^l = \left\langle \frac{z^l_a \cdot z^l_b}{|z^l_a||z^l_b|} \right\rangle_{a \ne b},
-              \qquad \chi_1 = \left.\frac{\partial c^{l+1}}{\partial c^l}\right|_{c = 1}
+              \qquad \chi_1 = \frac{|\delta z^{l+1}|^2 / n^{l+1}}{|\delta z^l|^2 / n^l}
+              = \sigma_w^2 \, \mathbb{E}\,\varphi'(z)^2
 
     χ₁ < 1 is the ordered phase, where all inputs end in one direction; χ₁ > 1 the chaotic one,
     where the nearest of them part; between them networks can be trained deepest. The network is
@@ -134,9 +139,9 @@ def signal_propagation(
             "numbers would fit, since they are correlated and moved"
         )
     inputs = inputs.detach()
-    plain, directions = _pass(network, layers, inputs)
-    _, moved = _pass(network, layers, _moved(inputs, seed))
-    growth, interval = _growth(directions, moved, inputs.dtype)
+    plain, before = _pass(network, layers, inputs)
+    _, after = _pass(network, layers, _moved(inputs, seed))
+    growth, interval = _growth(before, after, inputs.dtype)
     phase = _phase(growth)
     values = singular_values(network, inputs, samples)
     return SignalReport(
@@ -150,20 +155,20 @@ def signal_propagation(
     )
 
 
-_Directions = list[Float[Tensor, "few numbers"] | None]
+_Few = list[Float[Tensor, "few numbers"] | None]
 
 
 def _pass(
     network: nn.Module, layers: dict[str, nn.Module], inputs: Tensor
-) -> tuple[list[LayerSignal], _Directions]:
-    """Run once; keep numbers of all samples, and the directions of a few."""
+) -> tuple[list[LayerSignal], _Few]:
+    """Run once; keep numbers of all samples, and the activations of a few."""
     signals: list[LayerSignal] = []
-    directions: _Directions = []
+    few: _Few = []
 
     def note(name: str, kind: str, tensor: Tensor) -> None:
-        signal, direction = _signal(name, kind, tensor, len(inputs))
+        signal, rows = _signal(name, kind, tensor, len(inputs))
         signals.append(signal)
-        directions.append(None if direction is None else direction[:8].clone())
+        few.append(None if rows is None else rows[:FEW].clone())
 
     def seen(name: str, module: nn.Module, output: Any) -> None:
         tensors = tensors_in(output)
@@ -173,7 +178,7 @@ def _pass(
     note("input", "Tensor", inputs)
     with torch.no_grad(), hooked(layers, seen), without_trace(network) as forward:
         forward(inputs)
-    return signals, directions
+    return signals, few
 
 
 def _signal(
@@ -188,7 +193,7 @@ def _signal(
     directions = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-300)
     apart = float((directions - directions.mean(0)).square().sum()) / (samples - 1)
     difference = math.sqrt(2 * apart)
-    return LayerSignal(name, kind, mean, variance, 1 - apart, difference), directions
+    return LayerSignal(name, kind, mean, variance, 1 - apart, difference), rows
 
 
 def _moved(inputs: Tensor, seed: int) -> Tensor:
@@ -201,19 +206,17 @@ def _moved(inputs: Tensor, seed: int) -> Tensor:
     return moved
 
 
-def _growth(
-    before: _Directions, after: _Directions, dtype: torch.dtype
-) -> tuple[float, tuple[float, float]]:
-    """χ₁, over the layers from the first on in which the angle is small and above rounding."""
+def _growth(before: _Few, after: _Few, dtype: torch.dtype) -> tuple[float, tuple[float, float]]:
+    """χ₁, over the layers from the first on where the difference is small and above rounding."""
     least = (30 * torch.finfo(dtype).eps) ** 2
     levels: list[float] = []
     for one, other in zip(before[1:], after[1:], strict=False):
         if one is None or other is None or one.shape != other.shape:
             break
-        angle = float((one - other).square().sum(1).mean()) / 2
-        if not least < angle < 0.05:
+        distance = float((one - other).square().mean())
+        if not least < distance / max(float(one.square().mean()), 1e-300) < LARGE:
             break
-        levels.append(math.log(angle))
+        levels.append(math.log(distance))
     if len(levels) < 3:
         return math.nan, (math.nan, math.nan)
     slope, (low, high) = slope_of(levels)
@@ -268,7 +271,7 @@ def _sentence(
         ""
         if math.isnan(growth)
         else (
-            f"the squared angle of two near inputs grows {growth:.2f} times a layer (critical: "
+            f"the squared distance of two near inputs grows {growth:.2f} times a layer (critical: "
             f"{EDGE[0]:g} to {EDGE[1]:g}); "
         )
     )

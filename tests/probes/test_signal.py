@@ -1,0 +1,167 @@
+"""Signal propagation against mean field theory, and Jacobians against matrices."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from probes.cases import FAULTS, HEALTHY, ResNet, batch, drawn, train
+from torch import Tensor, nn
+
+from penchant.errors import PenchantError
+from penchant.probes import signal_propagation
+
+
+def wide(
+    activation: Callable[[], nn.Module], gain: float, bias: float = 0.0, *, depth: int = 12
+) -> Callable[[], nn.Module]:
+    """A network of width 1,000 in float64 with variances gain²/n and bias²."""
+
+    def build() -> nn.Module:
+        layers: list[nn.Module] = []
+        for _ in range(depth):
+            linear = nn.Linear(1000, 1000, dtype=torch.float64)
+            nn.init.normal_(linear.weight, 0, gain / math.sqrt(1000))
+            nn.init.normal_(linear.bias, 0, bias)
+            layers += [linear, activation()]
+        return nn.Sequential(*layers[:-1], nn.Linear(1000, 2, dtype=torch.float64))
+
+    return build
+
+
+def inputs(correlation: float = 0.0, samples: int = 12) -> Tensor:
+    draws = torch.Generator().manual_seed(3)
+    common, own = torch.randn(2, samples, 1000, generator=draws, dtype=torch.float64)
+    return math.sqrt(correlation) * common[:1] + math.sqrt(1 - correlation) * own
+
+
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(81)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+
+
+def tanh_theory(gain: float, bias: float) -> tuple[float, float, float]:
+    """q*, c* and χ₁ of tanh, by iterating the mean field maps."""
+    q, c = 1.0, 0.5
+    for _ in range(2000):
+        q = gain**2 * float(WEIGHTS @ np.tanh(math.sqrt(q) * NODES) ** 2) + bias**2
+    one, other = np.meshgrid(NODES, NODES, indexing="ij")
+    for _ in range(2000):
+        second = c * one + math.sqrt(max(1 - c * c, 0)) * other
+        joint = np.tanh(math.sqrt(q) * one) * np.tanh(math.sqrt(q) * second)
+        c = (gain**2 * float(WEIGHTS @ joint @ WEIGHTS) + bias**2) / q
+    slope = 1 - np.tanh(math.sqrt(q) * NODES) ** 2
+    return q, c, gain**2 * float(WEIGHTS @ slope**2)
+
+
+def test_relu_keeps_the_size_and_follows_the_arc_cosine_kernel() -> None:
+    report = signal_propagation(drawn(wide(nn.ReLU, math.sqrt(2)), 0), inputs())
+    hidden = report.layers[1:-1]
+    sizes = [layer.variance + layer.mean**2 for layer in hidden]
+    assert max(sizes) / min(sizes) < 1.25
+    assert sizes[0] == pytest.approx(2, rel=0.05)
+    for before, after in zip(hidden, hidden[1:], strict=False):
+        c = before.correlation
+        expected = (math.sqrt(1 - c * c) + c * (math.pi - math.acos(c))) / math.pi
+        assert after.correlation == pytest.approx(expected, abs=0.02)
+    assert report.phase == "critical"
+
+
+@pytest.mark.parametrize(
+    ("gain", "bias", "phase"),
+    [(0.5, 0.3, "ordered"), (0.5, 0.0, "ordered"), (1.5, 0.3, "chaotic"), (2.5, 0.0, "chaotic")],
+)
+def test_tanh_is_where_the_theory_has_it(gain: float, bias: float, phase: str) -> None:
+    q, c, growth = tanh_theory(gain, bias)
+    report = signal_propagation(drawn(wide(nn.Tanh, gain, bias), 0), inputs(0.5))
+    last = report.layers[-2]  # the last that is wide
+    assert report.phase == phase
+    assert report.growth == pytest.approx(growth, rel=0.08 if phase == "chaotic" else 0.15)
+    assert (report.growth < 1) == (growth < 1)
+    if q > 0.01:
+        assert last.variance + last.mean**2 == pytest.approx(q, rel=0.08)
+        assert last.correlation == pytest.approx(c, abs=0.06)
+    assert report.sentence.startswith(phase)
+
+
+def test_a_linear_networks_jacobian_is_its_matrices_product() -> None:
+    network = drawn(lambda: nn.Sequential(*(nn.Linear(7, 7) for _ in range(4))), 0).double()
+    report = signal_propagation(network, torch.ones(2, 7, dtype=torch.float64).cumsum(0), samples=2)
+    product = torch.linalg.multi_dot([layer.weight.detach() for layer in reversed(network)])
+    expected = torch.linalg.svdvals(product).tolist()
+    for values in report.singular_values:
+        assert values == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_jacobian_is_that_of_torch(training: bool) -> None:
+    network = drawn(lambda: ResNet(8, 4), 0).double().train(training)
+    pictures = batch(5)[0].double()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    report = signal_propagation(network, pictures, samples=2)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    full = torch.autograd.functional.jacobian(network, pictures)
+    for sample, values in enumerate(report.singular_values):
+        expected = torch.linalg.svdvals(full[sample, :, sample].flatten(1))
+        assert values == pytest.approx(expected.tolist(), rel=1e-9)
+
+
+def test_many_outputs_are_bounded() -> None:
+    report = signal_propagation(nn.Conv2d(1, 8, 3, padding=1), torch.randn(2, 1, 16, 16))
+    assert [len(values) for values in report.singular_values] == [256, 256]
+
+
+def test_correlations_near_one_keep_their_digits() -> None:
+    network = nn.Linear(3, 3, bias=False, dtype=torch.float64)
+    network.weight.data = torch.eye(3, dtype=torch.float64)
+    apart = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1e-10, 0.0]], dtype=torch.float64)
+    report = signal_propagation(network, apart)
+    assert report.layers[1].difference == pytest.approx(1e-10, rel=1e-6)
+    assert report.phase == "unknown"
+
+
+@pytest.mark.parametrize("name", ["mlp-10-GELU", "mlp-10-ReLU", "vit-torch", "lstm", "rezero"])
+def test_healthy_networks_are_left_alone(name: str) -> None:
+    network = drawn(HEALTHY[name], 2)
+    assert not signal_propagation(network, batch(32)[0]).findings
+    train(network, 30)
+    assert not signal_propagation(network, batch(32)[0]).findings
+
+
+@pytest.mark.parametrize(("name", "kind"), [("vanishing", "collapsed"), ("exploding", "exploding")])
+def test_faults_are_named(name: str, kind: str) -> None:
+    report = signal_propagation(drawn(FAULTS[name].build, 0), batch(32)[0])
+    (found,) = report.findings
+    assert found.kind == kind
+    place = [layer.name for layer in report.layers].index(found.layer)
+    wrong = [
+        layer.difference < 1e-6 if kind == "collapsed" else layer.variance > 1e12
+        for layer in report.layers
+    ]
+    assert wrong[place]
+    assert not any(wrong[:place])
+
+
+def test_what_is_not_finite_is_named() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
+    network[1].weight.data.fill_(math.inf)
+    inputs = torch.ones(2, 2, dtype=torch.float64)
+    with pytest.raises(PenchantError, match="not finite"):
+        signal_propagation(network.double(), inputs.fill_(math.nan))
+
+
+@pytest.mark.parametrize(
+    "given", [torch.zeros(3, 2, dtype=torch.long), torch.zeros(1, 2), [1.0, 2.0], None]
+)
+@pytest.mark.unchecked
+def test_what_does_not_fit_is_said(given: Any) -> None:
+    with pytest.raises(PenchantError, match="at least two samples") as told:
+        signal_propagation(nn.Linear(2, 2), given)
+    assert "\n" not in str(told.value)
+
+
+def test_a_table() -> None:
+    lines = str(signal_propagation(nn.Linear(2, 2), torch.randn(4, 2))).splitlines()
+    assert lines[0].split() == ["layer", "mean", "variance", "correlation"]
+    assert lines[1].startswith("input")
