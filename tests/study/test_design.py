@@ -127,3 +127,16 @@ def test_building_needs_a_width() -> None:
 def test_scale_that_leaves_nothing_is_refused_when_built() -> None:
     with pytest.raises(PenchantError, match=r"scale=1e\+30 .*initialised"):
         CoordinateDesign(activation="gaussian", scale=1e30, width=8).build((2,), 3, seed=0)
+
+
+@pytest.mark.parametrize("activation", ["sine", "finer", "gaussian", "laplacian", "sinc"])
+@pytest.mark.parametrize("inputs", [2, 100, 1000])
+def test_dense_networks_start_with_arguments_of_order_one(activation: str, inputs: int) -> None:
+    one = design({"family": "dense", "activation": activation, "width": 128}).resolved()
+    assert one.scale == 1
+    network = one.build((inputs,), 3, seed=0)
+    x = torch.randn(500, inputs, generator=torch.Generator().manual_seed(0))
+    for layer, phi in zip(network.layers, network.activations, strict=True):
+        z = layer(x).detach()
+        assert 0.6 < float((phi.scale * z).square().mean()) < 1.7
+        x = phi(z)
