@@ -187,6 +187,47 @@ def test_a_study_of_labelled_data(penchant: Command, here: Path) -> None:
     assert refused.code == 2 and "only pictures are rendered" in refused.err
 
 
+PAIRS = (
+    *("--vary", "activation=relu,tanh", "--vary", "depth=1,2", "--baseline", "depth=1"),
+    *("--metric", "accuracy_held_out", "--also", "gap_nll@nll_seen=1", "--also", "gradient_decay"),
+    *("--probe", "gradients", "--judge", "each"),
+)
+
+
+def test_pairs_probes_and_each_signal_from_the_words_to_the_files(
+    penchant: Command, here: Path
+) -> None:
+    outcome = penchant("compare", "digits", "breast-cancer", *PAIRS, *DATA, "--out", "study")
+    assert outcome.code == 0
+    plan = tomllib.loads(Path("study/study.toml").read_text())
+    assert plan["baseline"] == "depth=1" and plan["judge"] == "each"
+    assert plan["also"] == ["gap_nll@nll_seen=1", "gradient_decay"]
+    assert plan["probes"] == ["gradients"]
+    verdicts = json.loads(Path("study/verdicts.json").read_text())
+    assert [(one["metric"], one["signal"], one["design"], one["baseline"]) for one in verdicts] == [
+        (metric, signal, f"{activation} depth=2", f"{activation} depth=1")
+        for metric in ("accuracy_held_out", "gap_nll@nll_seen=1", "gradient_decay")
+        for signal in ("digits", "breast-cancer")
+        for activation in ("relu", "tanh")
+    ]
+    said = " ".join(outcome.out.split())
+    assert all(one["sentence"] in said for one in verdicts)
+    (row, *_) = _rows("study")
+    assert float(row["gradient_decay_start"]) > 0 and "gap_nll@nll_seen=1" in row
+    again = penchant("run", "study/study.toml", "--out", "again", "--jobs", "1")
+    assert again.code == 0
+    assert json.loads(Path("again/verdicts.json").read_text()) == verdicts
+
+
+def test_dry_run_names_each_pair(
+    penchant: Command, here: Path, golden: Callable[[str, str], None]
+) -> None:
+    outcome = penchant("compare", "digits", *PAIRS, "--augment", "shift:1", "--dry-run")
+    assert (outcome.code, outcome.err) == (0, "")
+    text = re.sub(r"about [\d.]+ (s|min|h).*? with \d+ jobs?", "about TIME", outcome.out)
+    golden("plan-pairs.txt", text)
+
+
 def test_dry_run_of_labelled_data(
     penchant: Command, here: Path, golden: Callable[[str, str], None]
 ) -> None:
@@ -211,8 +252,15 @@ def test_dry_run_of_labelled_data(
         (("PHOTO", "--vary", "divergence=kl", "--vary", "link=identity"), ["link='identity'"]),
         (("digits", "--vary", "encoding=nerf"), ["'encoding' is unknown to dense networks"]),
         (("digits", "--metric", "psnr_seen"), ["metric='psnr_seen' is unknown"]),
-        (("digits", "--metric", "accuracy_seen", "--target", "90"), ["scored at the end"]),
+        (("digits", "--metric", "ece_seen", "--target", "90"), ["scored at the end"]),
         (("digits", "--target", "nan"), ["target="]),
+        (("digits", "--judge", "all"), ["judge='all'"]),
+        (("digits", "--probe", "gradient"), ["probes.0='gradient'", "'gradients' or 'blocks'"]),
+        (("digits", "--also", "gradient_decay"), ["add probes=gradients"]),
+        (("digits", "--also", "accuracy_held_out"), ["is judged already"]),
+        (("digits", "--metric", "gap_nll@nll_seen"), ["metric@watched=value"]),
+        (("digits", "--baseline", "depth=7"), ["baseline='depth=7' is not in the plan"]),
+        (("PHOTO", "--augment", "flip"), ["augment='flip'", "photo is a picture"]),
         (("nothing.npz",), ["nothing.npz"]),
     ],
 )

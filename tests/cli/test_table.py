@@ -158,3 +158,46 @@ def test_one_design_has_no_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = lines_of(_text(alone, 80, monkeypatch))
     assert lines[0].split() == ["design", "held-out", "PSNR,", "dB", "95", "%", "interval"]
     assert lines[2].split()[0] == "relu"
+
+
+def test_pairs_and_each_signal(
+    monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, str], None]
+) -> None:
+    """A table a signal; each row's difference is from its own baseline."""
+    results = _results()
+    baselines = {"gelu": "relu", "relu": "relu", "elu": "elu", "sine+fourier scale=12.5": "elu"}
+    gap = Metric("gap_nll@nll_seen=0.1", "nats", margin=0.05, higher_is_better=False)
+    verdicts = [
+        judge(
+            [gain + spread for spread in SPREAD],
+            design=design, baseline=baseline, metric=metric, margin=metric.margin,
+            comparisons=8, unit_of_n="seeds",
+        )
+        for metric in (PSNR, gap)
+        for design, baseline, gain in (
+            ("gelu", "relu", 0.1), ("sine+fourier scale=12.5", "elu", 4.7)
+        )
+    ]  # fmt: skip
+    text = _text(
+        replace(
+            results,
+            plan={**results.plan, "baseline": "encoding=none"},
+            designs=tuple(baselines),
+            baselines=baselines,
+            runs=tuple(
+                replace(run, signal=signal)
+                for signal in ("cat", "a dog in the snow")
+                for run in results.runs
+                if run.design in baselines
+            ),
+            verdicts=tuple(
+                replace(one, signal=signal, sentence=f"On {signal}, {one.sentence}")
+                for signal in ("cat", "a dog in the snow")
+                for one in verdicts
+            ),
+        ),
+        80,
+        monkeypatch,
+    )
+    assert "…" not in text
+    golden("table-each.txt", text)

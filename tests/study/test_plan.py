@@ -1,6 +1,7 @@
 """A plan: the grid, its labels, its baseline, and the same again from study.toml."""
 
 import itertools
+import json
 import math
 import os
 import re
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from penchant.errors import PenchantError
 from penchant.study import BUILT_IN, CoordinateDesign, Plan, parse_fields, parse_vary
 from penchant.study._plan import DEFAULT_DESIGNS, MOST_DESIGNS, PILOT_SEED, read_toml, write_toml
+
+NOTHING: dict[str, Any] = {"augment": "", "also": [], "probes": [], "judge": "across"}
+"""What a plan says where these words are not given."""
 
 
 def refusal(words: dict[str, Any]) -> str:
@@ -158,6 +162,10 @@ def test_unknown_baseline(baseline: str, words: list[str]) -> None:
         ({"size": 1}, ["size=1"]),
         ({"tune": -1}, ["tune=-1"]),
         ({"match": "parameter"}, ["match='parameter'", "parameters"]),
+        ({"judge": "all"}, ["judge='all'", "'across' or 'each'"]),
+        ({"probes": ["gradient"]}, ["probes.0='gradient'", "'gradients' or 'blocks'"]),
+        ({"probes": "blocks"}, ["probes='blocks'", "list"]),
+        ({"also": "psnr_seen"}, ["also='psnr_seen'", "list"]),
         ({"margin": 0}, ["margin=0"]),
         ({"margin": math.inf}, ["margin=inf", "finite"]),
         ({"vary": {"activation": []}}, ["vary activation: no value is given"]),
@@ -205,9 +213,23 @@ def test_fingerprint_is_the_meaning_not_the_spelling() -> None:
     assert grid.fingerprint() == single.fingerprint()
     for words in ({"seeds": 3}, {"steps": 3}, {"batch": 3}, {"size": 3}, {"held_out": "none"},
                   {"tune": 3}, {"match": "parameters"}, {"baseline": "sine"}, {"margin": 3},
-                  {"metric": "psnr_seen"}):  # fmt: skip
+                  {"metric": "psnr_seen"}, {"augment": "flip"}, {"also": ["psnr_seen"]},
+                  {"probes": ["blocks"]}, {"judge": "each"}):  # fmt: skip
         other = Plan.of({"vary": {"activation": ["relu", "sine"], "width": ["8"]}, **words})
         assert other.fingerprint() != grid.fingerprint(), words
+
+
+def test_later_words_leave_older_plans_as_they_were() -> None:
+    """A study of before goes on: at their defaults, new words are not in its fingerprint."""
+    plan = Plan.of({"designs": [{"width": 8}, {"activation": "sine"}]})
+    content = json.loads(plan.fingerprint())
+    assert list(content) == sorted(
+        ["designs", "baseline", "family", "seeds", "steps", "batch", "size", "held_out", "noise",
+         "tune", "match", "metric", "margin", "target"]
+    )  # fmt: skip
+    assert content["baseline"] == "relu"
+    said = Plan.of({**plan.model_dump(exclude_unset=True), **NOTHING})
+    assert said.fingerprint() == plan.fingerprint()
 
 
 # study.toml
@@ -248,6 +270,10 @@ plans = st.fixed_dictionaries(
         "match": st.sampled_from(["width", "parameters"]),
         "baseline": st.just("activation=tanh") | st.none(),
         "metric": st.sampled_from(["psnr_seen", None]),
+        "augment": st.sampled_from(["", "shift:2,flip"]),
+        "also": st.lists(st.sampled_from(["ssim_seen", "gap_nll@nll_seen=0.1"]), unique=True),
+        "probes": st.lists(st.sampled_from(["gradients", "blocks"]), unique=True),
+        "judge": st.sampled_from(["across", "each"]),
         "margin": st.floats(1e-6, 1e6) | st.none(),
     },
 )

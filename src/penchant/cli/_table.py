@@ -19,7 +19,7 @@ STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 def closing(results: Results, screen: Screen) -> None:
     """Print the designs, best first, then each verdict, its flag, and the warnings.
 
-    Verdicts on the steps to a target come after those on the primary metric.
+    Verdicts on further metrics and on the steps to a target come after those on the primary one.
 
     Scores stand with their 95 % t-interval over seeds (over signals, where there are several);
     differences with the simultaneous interval that decided the verdict.
@@ -28,13 +28,19 @@ def closing(results: Results, screen: Screen) -> None:
         results: the finished study.
         screen: where to.
     """
-    from penchant.report import table
+    from penchant.report import metric_name, table
 
-    rows = table(results)
-    screen.print()
-    screen.print(_table(results, rows.to_dict("records"), narrow=screen.width < WIDE))
-    order = list(rows["design"])
-    _say(results.verdicts, order, "", screen)
+    rows = table(results).to_dict("records")
+    for signal in dict.fromkeys(_signal(row) for row in rows):  # one, unless each is judged
+        screen.print()
+        if signal:
+            screen.print(signal, style="bold")
+        own = [row for row in rows if _signal(row) == signal]
+        screen.print(_table(results, own, narrow=screen.width < WIDE))
+    order = [(_signal(row), str(row["design"])) for row in rows]
+    for metric in dict.fromkeys(verdict.metric for verdict in results.verdicts):
+        judged = [verdict for verdict in results.verdicts if verdict.metric == metric]
+        _say(judged, order, "", screen, "" if metric == results.metric else metric_name(metric))
     if results.target_verdicts:
         target = f"{results.plan['target']:g} {results.plan['unit']}".rstrip()
         _say(results.target_verdicts, order, f"steps to {target}: ", screen)
@@ -42,17 +48,30 @@ def closing(results: Results, screen: Screen) -> None:
         screen.say(f"warning: {warning}", style="yellow")
 
 
-def _say(judged: Sequence[Verdict], order: Sequence[str], about: str, screen: Screen) -> None:
+def _signal(row: Mapping[Hashable, Any]) -> str:
+    """The signal that a row is about, where each is judged by itself."""
+    return str(row.get("signal", ""))
+
+
+def _say(
+    judged: Sequence[Verdict],
+    order: Sequence[tuple[str, str]],
+    about: str,
+    screen: Screen,
+    heading: str = "",
+) -> None:
     """Print verdicts in the order of the table, then what a reader should know of them."""
-    verdicts = {verdict.design: verdict for verdict in judged}
-    ranked = [verdicts[design] for design in order if design in verdicts]
+    ranked = sorted(judged, key=lambda verdict: order.index((verdict.signal, verdict.design)))
     if ranked:
         screen.print()
+        if heading:
+            screen.say(f"{heading}:")
     for verdict in ranked:
         screen.say(about + verdict.sentence)
     for verdict in ranked:
         if verdict.flag:
-            screen.say(f"note: {about}{verdict.design}: {verdict.flag}")
+            whose = " on ".join(filter(None, (verdict.design, verdict.signal)))
+            screen.say(f"note: {about}{whose}: {verdict.flag}")
 
 
 def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":
@@ -63,15 +82,17 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
 
     unit = str(results.plan["unit"])
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    several = bool(rows) and "baseline" in rows[0]
     table.add_column("design", overflow="fold")
     name = metric_name(results.metric)
     table.add_column(f"{name}, {unit}" if unit else name, justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     if results.verdicts:
-        table.add_column(f"against {results.plan['baseline']}", justify="right")
+        whose = "its baseline" if several else str(results.plan["baseline"])
+        table.add_column(f"against {whose}", justify="right")
         if not narrow:
-            table.add_column("interval of that", justify="right")
-        table.add_column("verdict")
+            table.add_column("interval of that", justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
     if not narrow:
         table.add_column("parameters", justify="right")
         table.add_column("seconds", justify="right")
