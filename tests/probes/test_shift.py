@@ -128,3 +128,26 @@ def test_nothing_of_the_network_changes() -> None:
 def test_what_does_not_fit_is_said_in_one_line(network, inputs, shift, said: str) -> None:
     with pytest.raises(PenchantError, match=said):
         shift_response(network, inputs, shift)
+
+
+def test_a_network_that_decides_by_its_numbers_is_measured() -> None:
+    class Deciding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = circular(1, 2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv(x)
+            return y.mean((2, 3)) if float(y.detach().sum()) < 1e9 else y[:, :, 0, 0]
+
+    report = shift_response(Deciding().double(), pictures(4, 1, 16, 16), 2)
+    assert report.change[0] < 1e-12
+    assert all(error < 1e-12 for layer in report.layers for error in layer.errors)
+
+
+def test_an_answer_that_is_a_map_is_no_answer() -> None:
+    report = shift_response(circular(1, 2).double(), pictures(4, 1, 8, 8))
+    assert "-" in str(report)
+    assert report.sentence == (
+        "Under a shift by 1 pixel the last map that can follow (the network) is off by 0.0%."
+    )

@@ -327,7 +327,7 @@ class _Counter(Pass):
         def slope(points: Tensor) -> Tensor:
             return slopes(lambda one: func(one, *args[1:], **named), points)
 
-        plain = name.removesuffix("_")
+        plain = name.strip("_")
         self._count(self._call(frame, plain), plain, slope, z, 1.0)
         output = func(*args, **kwargs)
         self._answer(output)

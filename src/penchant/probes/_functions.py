@@ -42,8 +42,8 @@ KEEPING = _names(
 CLAMPS = _names("clamp clamp_max clamp_min clip")
 
 NONLINEAR = CLAMPS | _names(
-    "celu elu expit gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish "
-    "prelu relu relu6 rrelu selu sigmoid silu softplus softshrink softsign tanh tanhshrink "
-    "threshold"
+    "_threshold celu elu expit gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu "
+    "log_sigmoid mish prelu relu relu6 rrelu selu sigmoid silu softplus softshrink softsign tanh "
+    "tanhshrink"
 )
 """The non-linearities that are seen; those with ``_`` behind them too."""

@@ -83,17 +83,17 @@ class ShiftReport:
         pixels = f"{self.shifts[0]} pixel{'s' * (self.shifts[0] != 1)}"
         parts = []
         if math.isfinite(self.change[0]):
-            parts.append(f"moves the answer by {self.change[0]:.0%} of its spread over samples")
+            parts.append(f"the answer moves by {self.change[0]:.0%} of its spread over samples")
         if math.isfinite(self.flips[0]):
-            parts.append(f"flips {self.flips[0]:.1%} of the answers")
+            parts.append(f"{self.flips[0]:.1%} of the answers flip")
         known = [one for one in self.layers if one.exact[0] and math.isfinite(one.errors[0])]
         if known:
             last = known[-1]
             parts.append(
-                f"the last map that could follow, at {last.name or 'the network'}, is off by "
+                f"the last map that can follow ({last.name or 'the network'}) is off by "
                 f"{last.errors[0]:.1%}"
             )
-        return f"A shift by {pixels} " + (", ".join(parts) or "could not be followed") + "."
+        return f"Under a shift by {pixels} " + (", ".join(parts) or "nothing can be compared") + "."
 
     def __str__(self) -> str:
         heads = ("layer", "stride", *(f"by {shift}" for shift in self.shifts))
@@ -102,14 +102,14 @@ class ShiftReport:
                 layer.name or "(the network)",
                 str(layer.stride),
                 *(
-                    f"{error:.1%}" + ("" if exact else "*")
+                    _percent(error) + ("" if exact else "*")
                     for error, exact in zip(layer.errors, layer.exact, strict=True)
                 ),
             )
             for layer in self.layers
         ]
-        rows.append(("answer", "", *(f"{one:.1%}" for one in self.change)))
-        rows.append(("answers that flip", "", *(f"{one:.1%}" for one in self.flips)))
+        rows.append(("answer", "", *map(_percent, self.change)))
+        rows.append(("answers that flip", "", *map(_percent, self.flips)))
         star = [] if all(all(one.exact) for one in self.layers) else ["* no multiple of the stride"]
         return "\n".join([table(heads, rows), *star, self.sentence, *self.notes])
 
@@ -273,7 +273,7 @@ def _flipped(answer: Tensor | None, other: Tensor | None) -> float:
 def _strides(network: nn.Module, pictures: Tensor) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return the strides of the maps that have one, by name, and why there are none."""
     try:
-        with torch.no_grad():
+        with torch.enable_grad():  # networks that cannot be traced are measured by gradients
             layers = receptive_field(network, pictures[:2]).layers
     except PenchantError as reason:
         return {}, (f"maps are not compared, since their strides are not known: {reason}",)
@@ -287,6 +287,10 @@ def _strides(network: nn.Module, pictures: Tensor) -> tuple[dict[str, int], tupl
             path, _, turn = layer.path.partition("@")
             strides[numbered(path, int(turn or 0) + 1)] = int(steps[0] or 0)
     return strides, ()
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if math.isfinite(share) else "-"
 
 
 def _whole(step: int | Fraction | None) -> bool:
