@@ -1,6 +1,5 @@
 """One contract for every family of designs, and what is particular to the dense one."""
 
-import math
 from typing import Any, get_args
 
 import pytest
@@ -34,6 +33,8 @@ CASES: list[dict[str, Any]] = [
     {"family": "tdnn", "activation": "gelu", "optimizer": "sgd", "depth": 6},
     {"family": "resnet", "depth": 8},
     {"family": "resnet", "depth": 14, "skip": "none", "activation": "gelu", "optimizer": "adam"},
+    {"family": "resnet", "block": "pre", "normalisation": "none", "skip_scale": 0.0},
+    {"family": "resnet", "survival": 0.8, "divergence": "kl", "weight_decay": 0.0},
     {"family": "vit", "depth": 2},
     {"family": "vit", "depth": 1, "activation": "sine", "heads": 2, "patch": 4},
     {"family": "convnext"},
@@ -52,7 +53,7 @@ def one(request: pytest.FixtureRequest) -> Design:
 
 
 def built(one: Design, seed: int) -> nn.Module:
-    return one.build(SHAPES.get(one.family, (3, 9)), OUTPUTS, seed)
+    return one.build(SHAPE, OUTPUTS, seed)
 
 
 def states_equal(first: nn.Module, second: nn.Module) -> bool:
@@ -134,8 +135,7 @@ def test_build_is_keyed_by_the_seed_alone(one: Design) -> None:
     torch.rand(3)
     assert states_equal(first, built(ready, seed=4))
     assert not states_equal(first, built(ready, seed=5))
-    inputs = math.prod(SHAPES.get(one.family, (3, 9)))
-    answers = first(torch.rand((5, inputs), generator=generator(0, "samples")))
+    answers = first(torch.rand((5, INPUTS), generator=generator(0, "samples")))
     assert answers.shape == (5, OUTPUTS) and answers.isfinite().all()
 
 
