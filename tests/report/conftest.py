@@ -11,6 +11,8 @@ from scipy import stats
 from penchant.study import Moment, Pilot, Reconstruction, Results, Run, Verdict, judge
 from penchant.tasks import Metric
 
+from .large_studies import LARGE
+
 DESIGNS = ("relu", "gelu", "gaussian", "sine", "finer", "relu+nerf")
 LEVELS = (21.0, 21.2, 25.4, 26.1, 27.1, 24.0)
 """Held-out PSNR around which each design's runs lie."""
@@ -373,5 +375,6 @@ ODD: dict[str, Callable[[], Results]] = {
     "warnings": lambda: replace(
         make_results(), warnings=("The learning rate of relu was not tuned.",)
     ),
+    **LARGE,
 }
 """Studies that a page must survive, by what is odd about them."""

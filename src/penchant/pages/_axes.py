@@ -33,16 +33,17 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, float, str, str]], heig
         ends: each line's last x and y, its name, and its colour.
         height: of the axes, in CSS pixels.
     """
-    low, high = axes.get_ylim()
-    gap = (high - low) * 1.25 * FONT_SIZE / height
+    gap = 1.25 * FONT_SIZE / height
     order = sorted(ends, key=lambda end: end[1])
-    places = apart([end[1] for end in order], gap, low, high)
+    scaled = axes.transScale + axes.transLimits  # to fractions of the axes, whatever the scale
+    heights = [float(scaled.transform((x, y))[1]) for x, y, _, _ in order]
+    places = apart(heights, gap, 0.0, 1.0)
     for (x, y, name, colour), place in zip(order, places, strict=True):
         axes.annotate(
             name,
             (x, y),
             xytext=(1.03, place),
-            textcoords=axes.get_yaxis_transform(),
+            textcoords=axes.transAxes,
             va="center",
             color=colour,
             annotation_clip=False,

@@ -8,34 +8,24 @@ import pandas as pd
 from markupsafe import Markup
 
 from penchant.pages import (
-    ACCENT,
-    DASHES,
     FONT_SIZE,
-    INK,
     LETTER,
     MUTED,
-    RULE,
-    SERIES,
     WIDTH,
-    ZONE,
     apart,
-    figure,
-    label_ends,
     mix,
     page_style,
-    quantity,
-    quiet,
     svg,
 )
 from penchant.report import _reading as reading
 from penchant.report import _words as words
-from penchant.report._curves import BandCurve, Curve
+from penchant.report._curves import BandCurve
+from penchant.report._forest import RIGHT, Row, forest, reach, short
+from penchant.report._frame import frame
 from penchant.study import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 @page_style()
@@ -50,44 +40,23 @@ def differences(
         metric: what is compared.
         name: unique on the page.
     """
-    rows = designs[designs["difference"].notna()].reset_index(drop=True)
-    left = min(0.42 * WIDTH, 12 + LETTER * max(len(_short(name)) for name in rows["design"]))
-    height = 44 + 24 * len(rows)
-    drawn = figure(height=height)
-    axes = drawn.add_axes(
-        (left / WIDTH, 34 / height, 1 - (left + 24) / WIDTH, 1 - 40 / height),
-    )
-    quiet(axes)
     known = reading.metric(results, metric).margin
-    if known:
-        axes.axvspan(-known, known, color=ZONE, linewidth=0)
-    axes.axvline(0, color=MUTED, linewidth=1)
-    for y, row in enumerate(rows.to_dict("records")):
-        low, high = row["difference_low"], row["difference_high"]
-        if np.isfinite(low) and np.isfinite(high):
-            axes.plot((low, high), (y, y), color=ACCENT, linewidth=2, solid_capstyle="butt")
-            axes.plot((low, high), (y, y), "|", color=ACCENT, markersize=7)
-        axes.plot(row["difference"], y, "o", color=ACCENT, markersize=6.5)
-        axes.text(
-            1.02,
-            y,
-            words.SYMBOLS[row["verdict"]],
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            color=INK,
+    rows = [
+        Row(
+            words.row_name(results, row["design"]),
+            row["difference"],
+            (row["difference_low"], row["difference_high"]),
+            row["verdict"],
         )
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    limit = _reach(rows, known)
-    axes.set_xlim(limit)
-    axes.locator_params(axis="x", nbins=6)
-    axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([_short(name) for name in rows["design"]], color=INK)
-    base = reading.baseline(results)
+        for row in designs[designs["difference"].notna()].to_dict("records")
+    ]
+    drawn, axes, left = forest(rows, known, reach(rows, known))
+    base = words.against(results)
     text = _difference_of(results, metric, base)
     half = LETTER * len(text) / 2
-    middle = left + (WIDTH - left - 24) / 2
+    middle = left + (WIDTH - left - RIGHT) / 2
     within = max(half, min(middle, WIDTH - half))
-    axes.set_xlabel(text, color=MUTED, x=(within - left) / (WIDTH - left - 24))
+    axes.set_xlabel(text, color=MUTED, x=(within - left) / (WIDTH - left - RIGHT))
     return svg(
         drawn,
         name,
@@ -102,95 +71,10 @@ def _difference_of(results: Results, metric: str, base: str) -> str:
     said = "" if metric == reading.target_metric(results) or not unit else f" ({unit})"
     texts = [
         f"{words.name_of(results, metric)} minus {whose}'s{said}"
-        for whose in (_short(base), "the baseline")
+        for whose in (short(base), "the baseline")
     ]
-    return texts[0] if LETTER * len(texts[0]) <= WIDTH else texts[1]
-
-
-def _reach(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
-    """Limits that show every dot, every usual interval and zero; wild intervals are cut."""
-    centre = rows["difference"].to_numpy(float)
-    ends = rows[["difference_low", "difference_high"]].to_numpy(float)
-    far = 2.5 * max(float(np.max(np.abs(centre))), margin, 1e-9)
-    values = np.concatenate([centre, ends[np.isfinite(ends)], [-margin, margin, 0.0]])
-    low, high = float(np.min(values)), float(np.max(values))
-    low, high = max(low, -far), min(high, far)
-    pad = 0.04 * (high - low)
-    return low - pad, high + pad
-
-
-@page_style()
-def curves(
-    results: Results, lines: Sequence[Curve], metric: str, name: str, against: str
-) -> Markup:
-    """A metric while training: a line a design, a band from lowest to highest seed.
-
-    Args:
-        results: the study.
-        lines: curves, best design first; those after the palette's end are drawn thin.
-        metric: what the curves show.
-        name: unique on the page.
-        against: what `x` is.
-    """
-    height = 250.0
-    base = reading.baseline(results)
-    shown = named(lines, base)
-    right = 18 + LETTER * max(len(_short(line.design)) for line in shown)
-    drawn = figure(height=height)
-    unit = words.unit(results, metric)
-    left = 44 if unit == "%" else 34
-    axes = drawn.add_axes((left / WIDTH, 36 / height, 1 - (left + right) / WIDTH, 1 - 48 / height))
-    quiet(axes, grid=True)
-    target = reading.target(results)
-    if target is not None and metric == results.metric:
-        axes.axhline(target, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    for line in lines:
-        if line not in shown:
-            axes.plot(line.x, line.mean, color=RULE, linewidth=1)
-    others = [line for line in shown if line.design != base]
-    colours = {line.design: _draw(axes, line, i) for i, line in enumerate(others)}
-    colours |= {line.design: _draw(axes, line, None) for line in shown if line.design == base}
-    axes.margins(x=0)
-    axes.set_xlim(left=0)
-    ends = [
-        (line.x[-1], line.mean[-1], _short(line.design), colours[line.design]) for line in shown
-    ]
-    label_ends(axes, ends, height - 48)
-    axes.set_xlabel(against, color=MUTED)
-    if unit == "%":
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
-    places = words.decimals(results, metric)
-    return svg(
-        drawn,
-        name,
-        f"{words.metric_name(metric)} of each design against {against}; at the end "
-        + ", ".join(f"{line.design} {quantity(line.mean[-1], places, unit)}" for line in shown)
-        + ".",
-    )
-
-
-def _draw(axes: "Axes", line: Curve, index: int | None) -> str:
-    """Draw a line with its band and return its colour; the baseline has no index and no marker."""
-    colour = INK if index is None else SERIES[index]
-    axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.14, linewidth=0)
-    axes.plot(
-        line.x,
-        line.mean,
-        color=colour,
-        linewidth=1.8,
-        linestyle="solid" if index is None else DASHES[index % len(DASHES)],
-        marker=None if index is None else _MARKERS[index],
-        markersize=4,
-        markevery=((index or 0) % len(line.x), max(1, len(line.x) // 5)),
-        clip_on=False,
-    )
-    return colour
-
-
-def named(lines: Sequence[Curve], base: str) -> list[Curve]:
-    """The curves that get a colour and a name: the best ones and the baseline."""
-    others = [line for line in lines if line.design != base][: len(SERIES)]
-    return [line for line in lines if line in others or line.design == base]
+    texts.append(f"difference{said}")
+    return next((text for text in texts if LETTER * len(text) <= WIDTH), texts[-1])
 
 
 @page_style()
@@ -204,9 +88,7 @@ def bands(curve: BandCurve, index: int, limits: tuple[float, float], last_step: 
         last_step: right end, the same for every design.
     """
     width, height = 180.0, 150.0
-    drawn = figure(width, height)
-    axes = drawn.add_axes((40 / width, 32 / height, 1 - 72 / width, 1 - 40 / height))
-    quiet(axes, grid=True)
+    drawn, axes = frame(height, width=width, sides=(40, 32), ends=(8, 32))
     axes.set_yscale("log")
     axes.set_ylim(limits)
     axes.set_xlim(0, last_step)
@@ -254,12 +136,6 @@ def _label_log_ends(
     places = apart([float(np.log10(end[1])) for end in order], gap, low, high)
     for (text, _, colour), place in zip(order, places, strict=True):
         axes.text(x * 1.03, 10.0**place, text, va="center", color=colour)
-
-
-def _short(label: str, letters: int = 22) -> str:
-    """A label that fits; its end is kept, since long labels often differ only there."""
-    half = letters // 2
-    return label if len(label) <= letters else f"{label[: letters - half]}…{label[1 - half :]}"
 
 
 def _percent(share: float) -> str:

@@ -7,15 +7,18 @@ import numpy as np
 from jaxtyping import Float
 
 from penchant.report import _reading as reading
+from penchant.report import _words as words
 from penchant.study import Moment, Results, Run
 
 _MOST_POINTS = 48
 """More points than a chart shows would only make the page heavier."""
+FEWEST_FOR_INTERVAL = 6
+"""Samples below which a band reaches from the lowest to the highest one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A design's metric while training: mean over runs, with the lowest and highest one."""
+    """A design's numbers along steps, layers or the like: their mean over runs, with a band."""
 
     design: str
     x: Float[np.ndarray, " moments"]
@@ -46,7 +49,7 @@ def metric_curves(
 ) -> tuple[list[Curve], list[Curve]]:
     """Curves of a metric against steps, and the same against mean processor seconds.
 
-    For several signals, seeds are averaged within each and the band spans the signals.
+    For several signals, seeds are averaged within each and the band is taken over the signals.
     """
     by_step, by_seconds = [], []
     for design in designs:
@@ -59,10 +62,76 @@ def metric_curves(
         if not known.any():
             continue
         values, seconds = values[:, known], np.nanmean(seconds[:, known], axis=0)
-        summary = np.nanmean(values, 0), np.nanmin(values, 0), np.nanmax(values, 0)
+        summary = summarised(values)
         by_step.append(Curve(design, np.array(steps, float)[known], *summary))
         by_seconds.append(Curve(design, seconds, *summary))
     return by_step, by_seconds
+
+
+def summarised(
+    values: Float[np.ndarray, "samples places"],
+) -> tuple[
+    Float[np.ndarray, " places"], Float[np.ndarray, " places"], Float[np.ndarray, " places"]
+]:
+    """Mean and band of samples: a 95 % t-interval, or lowest to highest where they are few.
+
+    Nan is left out; every place has a number.
+    """
+    from scipy import stats
+
+    count = np.isfinite(values).sum(axis=0)
+    mean = np.nanmean(values, axis=0)
+    if len(values) < FEWEST_FOR_INTERVAL:
+        return mean, np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    freedom = np.maximum(count - 1, 1)
+    spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / freedom)
+    half = stats.t.ppf(0.975, freedom) * spread / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def band_words(results: Results) -> str:
+    """What the bands of this study's curves are, in words."""
+    names = reading.signals(results)
+    single = len(names) == 1
+    count = len(reading.seeds(results)) if single else len(names)
+    sample = "seed" if single else words.noun(results)
+    if count < FEWEST_FOR_INTERVAL:
+        return f"bands reach from the lowest to the highest {sample}"
+    return f"bands are 95{words.NO_BREAK}% t-intervals over {sample}s"
+
+
+def profile_curves(
+    results: Results, designs: Sequence[str], key: str, *, logarithmic: bool = False
+) -> list[Curve]:
+    """What a probe measured along a network, by place from 0: mean over runs, with a band.
+
+    Args:
+        results: the study.
+        designs: labels, in the order of the answer; those without the profile are left out.
+        key: which profile.
+        logarithmic: take means and bands of logarithms; values of 0 or less are left out.
+    """
+    found = []
+    for design in designs:
+        runs = [run for run in reading.runs_of(results, design) if run.profiles.get(key)]
+        width = max((len(run.profiles[key]) for run in runs), default=0)
+        # A network of another width than the rest cannot be averaged with it place by place.
+        runs = [run for run in runs if len(run.profiles[key]) == width]
+        if not runs:
+            continue
+        values = np.array([run.profiles[key] for run in runs], float)
+        usable = np.isfinite(values) & ((values > 0) | (not logarithmic))
+        values = np.where(usable, values, np.nan)
+        if logarithmic:
+            values = np.log(values)
+        values = _within_signals(values, runs)
+        known = np.isfinite(values).any(axis=0)
+        if known.any():
+            mean, low, high = summarised(values[:, known])
+            if logarithmic:
+                mean, low, high = np.exp(mean), np.exp(low), np.exp(high)
+            found.append(Curve(design, np.flatnonzero(known).astype(float), mean, low, high))
+    return found
 
 
 def band_curves(results: Results, designs: Sequence[str]) -> list[BandCurve]:

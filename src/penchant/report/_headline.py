@@ -9,6 +9,7 @@ import pandas as pd
 from penchant.pages import counted, interval, quantity
 from penchant.report import _reading as reading
 from penchant.report import _words as words
+from penchant.report._many import beside, many
 from penchant.report._target import reached_by
 from penchant.study import Results, Verdict
 
@@ -26,12 +27,20 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
 
     Among designs that are better than the baseline, the one that scores best is advised. Where
     none is, and the plan has a target, one that is not worse and comes to it sooner. Otherwise the
-    headline says why there is none: the baseline holds, or the seeds do not decide.
+    headline says why there is none: the baseline holds, or the seeds do not decide. Where there
+    are several baselines, or each signal is judged by itself, it counts what was found.
 
     Args:
         results: a finished study.
         designs: its `table`.
     """
+    if reading.judged_each(results) or reading.several_baselines(results):
+        return Headline(*many(results))
+    found = _one_baseline(results, designs)
+    return Headline(found.advice, " ".join(filter(None, (found.detail, beside(results)))))
+
+
+def _one_baseline(results: Results, designs: pd.DataFrame) -> Headline:
     verdicts = reading.verdicts_of(results)
     ranked = [name for name in designs["design"] if name in verdicts]
     base = reading.baseline(results)
@@ -66,7 +75,7 @@ def headline(results: Results, designs: pd.DataFrame) -> Headline:
     if equal:
         return Headline(
             f"Keep {base}: {words.scope(results)} no other design is better",
-            f"{_listed(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it: any "
+            f"{words.listed(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it: any "
             f"difference is smaller than the margin that matters"
             f"{_margin(results)}.{''.join(_in_time(results, name) for name in equal[:2])}",
         )
@@ -222,7 +231,3 @@ def _places(results: Results, metric: str | None = None) -> int:
 def _margin(results: Results) -> str:
     known = words.margin(results)
     return f" ({known})" if known else ""
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -20,7 +20,12 @@ _PLAN_WORDS = {
     "vary": "Varied",
     "notices": "Done to the data",
     "noise": "Noise on what is seen",
+    "augment": "Drawn anew for each batch",
+    "also": "Judged beside it",
+    "probes": "Measured inside",
+    "judge": "Verdicts",
 }
+_JUDGED = {"each": "on each signal by itself", "across": "over all signals"}
 _MOST_PILOT_ROWS = 300
 _TOLD = frozenset(
     (
@@ -65,7 +70,7 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
     rows = [
         (f"{words.kind(results)}s".capitalize(), ", ".join(listed[:24]) + more),
         ("Seeds", integers(reading.seeds(results))),
-        ("Baseline", reading.baseline(results)),
+        ("Baseline", _baseline(results)),
         ("Primary metric", words.metric_name(results.metric)),
     ]
     known = words.margin(results)
@@ -79,16 +84,29 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
         told.add("size")  # of pictures in a folder of classes, whose notice says it
     if not results.plan.get("noise"):
         told.add("noise")
+    if len(names) == 1:
+        told.add("judge")
     for key, value in results.plan.items():
         if key not in told and value not in (None, {}, [], ()):
             label = _PLAN_WORDS.get(key, key.replace("_", " ").capitalize())
-            rows.append((label, _sentences(value) if key == "notices" else plain(value)))
+            rows.append((label, _said(key, value)))
     return rows
 
 
-def _sentences(value: object) -> str:
-    """Join sentences, which hold commas of their own."""
-    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _baseline(results: Results) -> str:
+    """The baseline's label, or how the plan chooses each design's own."""
+    if not reading.several_baselines(results):
+        return reading.baseline(results)
+    return f"{results.plan.get('baseline')}: for each design, the one that differs in this alone"
+
+
+def _said(key: str, value: object) -> str:
+    """A word of the plan; sentences are joined apart, since they hold commas of their own."""
+    if key == "notices" and isinstance(value, list | tuple):
+        return "; ".join(map(str, value))
+    if key == "also" and isinstance(value, list | tuple):
+        return ", ".join(words.metric_name(str(name)) for name in value)
+    return _JUDGED.get(str(value), str(value)) if key == "judge" else plain(value)
 
 
 def design_settings(results: Results) -> list[DesignSettings]:
@@ -159,31 +177,35 @@ def _pilot_row(results: Results, group: Sequence[Pilot]) -> PilotRow:
 
 def statistics(results: Results) -> list[str]:
     """The rule that decides, in words."""
-    count = len(reading.verdicts_of(results))
-    if not count:
+    count = len(results.verdicts) + len(results.target_verdicts)
+    if not results.verdicts:
         return ["The study compares nothing, so no rule was applied."]
     name, target = words.metric_name(results.metric), reading.target_metric(results)
-    compared = f"There are {counted(count, 'comparison')}, fixed before the first run."
-    if target:
-        compared = (
-            f"The study judges two metrics, {name} and the {words.target_name(results)}. That is "
-            f"{counted(2 * count, 'comparison')} (2 × {count}), fixed before the first run."
+    if len(reading.signals(results)) == 1:
+        over = "seed: runs of one seed share the split of samples and the order of batches"
+    elif reading.judged_each(results):
+        over = (
+            f"seed: runs of one seed share the split of samples and the order of batches. Each "
+            f"{words.kind(results)} is judged by itself, so a verdict speaks of that one alone"
         )
-        count *= 2
-    over = (
-        "seed: runs of one seed share the split of samples and the order of batches"
-        if len(reading.signals(results)) == 1
-        else f"{words.noun(results)}: seeds are averaged within each, and the test runs across them"
+    else:
+        over = (
+            f"{words.noun(results)}: seeds are averaged within each, and the test runs across them"
+        )
+    base = (
+        ". Each design’s baseline differs from it in what the plan compares alone"
+        if reading.several_baselines(results)
+        else ""
     )
-    known = [words.margin(results, one) for one in (results.metric, target) if one]
-    zone = ", for the steps ".join(f"±{margin}" for margin in known if margin) or "± the margin"
     return [
-        f"Differences are design minus baseline on {name}, paired by {over}.",
+        f"Differences are design minus baseline on {name}, paired by {over}{base}.",
         *([_steps_to_target(results)] if target else []),
-        f"{compared} Each has a paired t-interval at {_percent(1 - 0.05 / count)} (Bonferroni), so "
-        f"that together they hold with at least {_percent(0.95)}.",
-        f"Equivalent: the {_percent(1 - 0.1 / count)} interval lies within {zone}, even if it "
-        "leaves out 0. Otherwise better or worse: the simultaneous interval leaves out 0. "
+        *_at_levels(results),
+        f"{_comparisons(results, count)} Each has a paired t-interval at "
+        f"{_percent(1 - 0.05 / count)} (Bonferroni), so that together they hold with at least "
+        f"{_percent(0.95)}.",
+        f"Equivalent: the {_percent(1 - 0.1 / count)} interval lies within {_zone(results)}, even "
+        "if it leaves out 0. Otherwise better or worse: the simultaneous interval leaves out 0. "
         "Otherwise inconclusive. Below 6 pairs the study is descriptive.",
         "Beside it stands the exact two-sided sign-flip p over all assignments of signs; where the "
         "two disagree, that is flagged.",
@@ -191,6 +213,61 @@ def statistics(results: Results) -> list[str]:
         f"{' and has not reached the target' if target else ''}.",
         f"The interval beside a design’s mean is a plain {_percent(0.95)} t-interval of that "
         "design alone. Two of them overlapping or not says nothing about their difference.",
+    ]
+
+
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+def _comparisons(results: Results, count: int) -> str:
+    """How many comparisons share the error, and of what they are the product."""
+    metrics = [words.metric_name(one) for one in reading.judged_metrics(results)]
+    if results.target_verdicts:
+        metrics.append(f"the {words.target_name(results)}")
+    each = reading.judged_each(results)
+    if len(metrics) == 1 and not each:
+        return f"There are {counted(count, 'comparison')}, fixed before the first run."
+    signals = len({one.signal for one in results.verdicts}) if each else 1
+    factors = [
+        *([f"{len(metrics)}"] if len(metrics) > 1 else []),
+        *([f"{signals}"] if each else []),
+        f"{count // (len(metrics) * signals)}",
+    ]
+    lead = ""
+    if len(metrics) > 1:
+        lead = (
+            f"The study judges {_NUMBERS.get(len(metrics), len(metrics))} metrics, "
+            f"{words.listed(metrics)}{', on each ' + words.kind(results) if each else ''}. "
+        )
+    elif each:
+        lead = f"Each of {counted(signals, words.kind(results))} is judged. "
+    said = f"{counted(count, 'comparison')} ({' × '.join(factors)})"
+    return f"{lead}That is {said}, fixed before the first run."
+
+
+def _zone(results: Results) -> str:
+    """What counts as too small to matter, by metric."""
+    target = reading.target_metric(results)
+    judged = reading.judged_metrics(results)
+    if len(judged) <= 1:
+        known = [words.margin(results, one) for one in (results.metric, target) if one]
+        return ", for the steps ".join(f"±{one}" for one in known if one) or "± the margin"
+    known = [
+        f"±{words.margin(results, one)} for {words.name_of(results, one)}"
+        for one in (*judged, *([target] if target else []))
+        if words.margin(results, one)
+    ]
+    return words.listed(known) or "± the margin"
+
+
+def _at_levels(results: Results) -> list[str]:
+    """What a metric at a level of another is, where one is judged."""
+    if not any("@" in one for one in reading.judged_metrics(results)):
+        return []
+    return [
+        "A metric at a level of another is read off each run where its curve first crosses that "
+        "level, between two looks; a run that never does counts with its last value, and the "
+        "verdict says so."
     ]
 
 

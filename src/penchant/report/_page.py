@@ -17,6 +17,9 @@ def render(template: str, *, script: str = "", **values: object) -> str:
         room="penchant.report",
         script=script,
         metric_name=words.metric_name,
+        capital=words.capital,
+        listed=words.listed,
+        significant=words.significant,
         symbols=words.SYMBOLS,
         **values,
     )

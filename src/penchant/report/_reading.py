@@ -9,8 +9,36 @@ from penchant.tasks import Metric
 
 
 def baseline(results: Results) -> str:
-    """Label of the design that each other one is compared with."""
+    """Label of the design that each other one is compared with; of several, the first."""
+    if results.baselines:
+        return next(iter(results.baselines.values()))
     return str(results.plan.get("baseline") or results.designs[0])
+
+
+def baseline_of(results: Results, design: str) -> str:
+    """Label of the design that this one is compared with; a baseline's is its own."""
+    return results.baselines.get(design) or baseline(results)
+
+
+def is_baseline(results: Results, design: str) -> bool:
+    """Whether others are compared with this design."""
+    return baseline_of(results, design) == design
+
+
+def several_baselines(results: Results) -> bool:
+    """Whether each design has a partner of its own."""
+    return len(set(results.baselines.values())) > 1
+
+
+def judged_each(results: Results) -> bool:
+    """Whether each signal has verdicts of its own."""
+    return len(signals(results)) > 1 and any(verdict.signal for verdict in results.verdicts)
+
+
+def judged_metrics(results: Results) -> tuple[str, ...]:
+    """Metrics that have verdicts, the primary one first."""
+    names = dict.fromkeys(verdict.metric for verdict in results.verdicts)
+    return tuple(sorted(names, key=lambda name: name != results.metric))
 
 
 def signals(results: Results) -> tuple[str, ...]:
@@ -28,14 +56,31 @@ def runs_of(results: Results, design: str) -> list[Run]:
     return [run for run in results.runs if run.design == design]
 
 
-def verdicts_of(results: Results) -> dict[str, Verdict]:
-    """Each design's verdict on the primary metric, by label."""
-    return {one.design: one for one in results.verdicts if one.metric == results.metric}
+def runs_on(results: Results, signal: str) -> tuple[Run, ...]:
+    """The runs on one signal."""
+    return tuple(run for run in results.runs if run.signal == signal)
+
+
+def verdicts_of(
+    results: Results, metric: str | None = None, signal: str = ""
+) -> dict[str, Verdict]:
+    """Each design's verdict on a metric (the primary one by default), by label.
+
+    Where each signal is judged by itself, there are verdicts on a signal alone.
+    """
+    wanted = metric or results.metric
+    each = judged_each(results)
+    return {
+        one.design: one
+        for one in results.verdicts
+        if one.metric == wanted and (one.signal == signal or not each)
+    }
 
 
 def target_verdicts_of(results: Results) -> dict[str, Verdict]:
     """Each design's verdict on the steps to the target, by label; none without a target."""
-    return {verdict.design: verdict for verdict in results.target_verdicts}
+    each = judged_each(results)
+    return {one.design: one for one in results.target_verdicts if not (each and one.signal)}
 
 
 def target(results: Results) -> float | None:
@@ -67,7 +112,8 @@ def metric(results: Results, name: str | None = None) -> Metric:
         if entry["name"] == wanted:
             return Metric(**entry)
     if wanted != results.metric:
-        return Metric(wanted, "", margin=0.0)
+        level = wanted.partition("@")[0]  # a metric at a level of another is measured as ever
+        return metric(results, level) if level != wanted else Metric(wanted, "", margin=0.0)
     known = results.plan.get("margin")
     return Metric(
         wanted,
@@ -104,15 +150,17 @@ def mean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def samples_of(results: Results, design: str, metric: str) -> list[float]:
+def samples_of(results: Results, design: str, metric: str, signal: str = "") -> list[float]:
     """What the design's interval is taken over: seeds of one signal, or means of several."""
-    return samples(results, design, lambda run: run.metrics.get(metric, np.nan))
+    return samples(results, design, lambda run: run.metrics.get(metric, np.nan), signal)
 
 
-def samples(results: Results, design: str, of: Callable[[Run], float]) -> list[float]:
+def samples(
+    results: Results, design: str, of: Callable[[Run], float], signal: str = ""
+) -> list[float]:
     """A number of each run of the design, or for several signals its mean on each; no nan."""
-    runs = runs_of(results, design)
+    runs = [run for run in runs_of(results, design) if signal in ("", run.signal)]
     names = signals(results)
-    if len(names) == 1:
+    if signal or len(names) == 1:
         return finite(map(of, runs))
     return finite(mean(of(run) for run in runs if run.signal == name) for name in names)

@@ -1,11 +1,12 @@
 """A study in a notebook's cell: the verdict, the table, and small pictures."""
 
 from penchant.report import _reading as reading
+from penchant.report import _sections as sections
 from penchant.report import _words as words
 from penchant.report._headline import headline
 from penchant.report._page import render
 from penchant.report._pictures import Form, address
-from penchant.report._table import table
+from penchant.report._table import overall
 from penchant.study import Results
 
 _MOST_PICTURES = 8
@@ -30,7 +31,7 @@ def html_summary(results: Results) -> str:
         >>> "21.00" in html_summary(results)
         True
     """
-    designs = table(results)
+    designs = overall(results)
     first = next((shown.signal for shown in results.reconstructions), None)
     pictures = {
         shown.design: shown.picture for shown in results.reconstructions if shown.signal == first
@@ -39,8 +40,11 @@ def html_summary(results: Results) -> str:
     return render(
         "summary.html.jinja",
         headline=headline(results, designs) if results.runs else None,
-        designs=designs.to_dict("records"),
-        baseline=reading.baseline(results),
+        designs=sections.designs(results, designs),
+        verdicts=sections.verdicts(results, list(designs["design"])),
+        against=words.against(results),
+        several=reading.several_baselines(results),
+        each=reading.judged_each(results),
         metric=results.metric,
         unit=words.unit(results),
         difference_unit=words.difference_unit(results),

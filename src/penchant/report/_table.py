@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def compared(results: Results, verdict: Verdict | None, design: str) -> dict[str, object]:
     """The columns that compare a design with the baseline."""
-    word = "baseline" if design == reading.baseline(results) else ""
+    word = "baseline" if reading.is_baseline(results, design) else ""
     return {
         "difference": verdict.mean_difference if verdict else np.nan,
         "difference_low": verdict.interval[0] if verdict else np.nan,
@@ -41,6 +41,10 @@ def table(results: Results) -> "pd.DataFrame":
     `difference`, `difference_low` and `difference_high`: design minus baseline, paired, with the
     simultaneous interval that decided the `verdict`. The baseline's row has nan and "baseline".
 
+    Where designs have several baselines, each row names its own in `baseline`, and designs stand
+    beside it. Where each signal is judged by itself, there is a row for each design on each signal,
+    named in `signal`, and intervals are over seeds.
+
     Args:
         results: a finished study.
 
@@ -56,17 +60,40 @@ def table(results: Results) -> "pd.DataFrame":
         >>> table(results)[["design", "mean", "verdict"]].to_dict("records")
         [{'design': 'relu', 'mean': 21.0, 'verdict': 'baseline'}]
     """
+    if not reading.judged_each(results):
+        return overall(results)
     import pandas as pd
 
-    verdicts = reading.verdicts_of(results)
+    parts = []
+    for signal in reading.signals(results):
+        part = overall(results, signal=signal)
+        part.insert(0, "signal", signal)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def overall(results: Results, metric: str | None = None, signal: str = "") -> "pd.DataFrame":
+    """One row a design on one metric, over all signals or on one; see `table`.
+
+    Args:
+        results: a finished study.
+        metric: the primary one by default.
+        signal: all by default; verdicts are then left out where each signal has its own.
+    """
+    import pandas as pd
+
+    name = metric or results.metric
+    verdicts = reading.verdicts_of(results, name, signal)
+    several = reading.several_baselines(results)
     rows = []
     for design in results.designs:
-        runs = reading.runs_of(results, design)
-        samples = reading.samples_of(results, design, results.metric)
+        runs = [run for run in reading.runs_of(results, design) if signal in ("", run.signal)]
+        samples = reading.samples_of(results, design, name, signal)
         low, high = t_interval(samples)
         rows.append(
             {
                 "design": design,
+                **({"baseline": reading.baseline_of(results, design)} if several else {}),
                 "mean": reading.mean(samples),
                 "low": low,
                 "high": high,
@@ -77,6 +104,14 @@ def table(results: Results) -> "pd.DataFrame":
                 "diverged": sum(run.status == "diverged" for run in runs),
             }
         )
-    return pd.DataFrame(rows).sort_values(
-        "mean", ascending=not reading.higher_is_better(results), kind="stable", ignore_index=True
+    found = pd.DataFrame(rows).sort_values(
+        "mean",
+        ascending=not reading.metric(results, name).higher_is_better,
+        kind="stable",
+        ignore_index=True,
     )
+    if several:
+        place = {label: i for i, label in enumerate(results.designs)}
+        key = found["baseline"].map(place)
+        found = found.iloc[key.argsort(kind="stable")].reset_index(drop=True)
+    return found

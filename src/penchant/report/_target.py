@@ -43,7 +43,6 @@ def target_table(results: Results) -> "pd.DataFrame":
         steps = found[run.id]
         return whole if np.isnan(steps) else steps
 
-    base = reading.baseline(results)
     rows: list[dict[str, object]] = []
     for design in results.designs:
         runs = reading.runs_of(results, design)
@@ -61,6 +60,7 @@ def target_table(results: Results) -> "pd.DataFrame":
                 **compared(results, verdicts.get(design), design),
             }
         )
+        base = reading.baseline_of(results, design)
         if design in verdicts and not (rows[-1]["reached"] or reached_by(results, base)):
             rows[-1] |= dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
     return pd.DataFrame(rows).sort_values("counted", kind="stable", ignore_index=True)

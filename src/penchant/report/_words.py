@@ -1,8 +1,9 @@
 """Names, units and reach as a study's reader sees them."""
 
-from math import floor, log10
+from collections.abc import Mapping, Sequence
+from math import floor, isfinite, log10
 
-from penchant.pages import counted
+from penchant.pages import counted, plain
 from penchant.report import _reading as reading
 from penchant.study import Results
 
@@ -26,8 +27,32 @@ _METRIC_WORDS = {
     "iou": "IoU",
     "nll": "negative log-likelihood",
     "ece": "calibration error",
+    "r2": "R²",
     "accuracy_shifted": "accuracy under shifts",
+    "accuracy_features": "accuracy of a linear probe on classes that were not trained",
+    "gradient_decay_start": "gradient decay at the start",
+    "gradient_decay_end": "gradient decay at the end",
+    "identity_share": "share of the identity path",
 }
+
+_CHOICES = {
+    ("skip", "none"): "plain",
+    ("skip", "residual"): "residual",
+    ("normalisation", "batch"): "batch norm",
+    ("normalisation", "none"): "no norm",
+    ("form", "pre"): "pre-activation",
+    ("form", "post"): "post-activation",
+    ("encoding", "none"): "no encoding",
+}
+"""What a design's choice is called in a chart."""
+_SPEAK_FOR_THEMSELVES = frozenset(
+    ("family", "activation", "encoding", "divergence", "sharing", "optimizer")
+)
+"""Fields whose values need not be told apart by the field's name."""
+
+
+ABBREVIATIONS = frozenset(("psnr", "ssim", "snr", "iou", "nll", "ece"))
+"""Metrics whose name in results.csv needs its words beside it."""
 
 
 def metric_name(metric: str) -> str:
@@ -38,7 +63,15 @@ def metric_name(metric: str) -> str:
         'held-out PSNR'
         >>> metric_name("nll_seen"), metric_name("accuracy")
         ('seen negative log-likelihood', 'accuracy')
+        >>> metric_name("gap_accuracy@nll_seen=0.1")
+        'generalisation gap in accuracy at seen negative log-likelihood 0.1'
     """
+    metric, at, level = metric.partition("@")
+    if at:
+        watched, _, value = level.partition("=")
+        return f"{metric_name(metric)} at {metric_name(watched)} {value}"
+    if metric.startswith("gap_"):
+        return f"generalisation gap in {metric_name(metric.removeprefix('gap_'))}"
     for ending, words in (("_held_out", "held-out "), ("_seen", "seen ")):
         if metric.endswith(ending):
             stem = metric.removesuffix(ending)
@@ -53,9 +86,11 @@ def abbreviated(metric: str) -> str:
         >>> abbreviated("nll_held_out"), abbreviated("depth")
         ('negative log-likelihood (nll)', 'depth')
     """
+    if metric.startswith("gap_") or "@" in metric:
+        return metric_name(metric)  # its name says both
     stem = metric.removesuffix("_seen").removesuffix("_held_out")
     name = metric_name(stem)
-    return name if name.lower() == stem.replace("_", " ") else f"{name} ({stem})"
+    return f"{name} ({stem})" if stem in ABBREVIATIONS and name.lower() != stem else name
 
 
 def unit(results: Results, metric: str | None = None) -> str:
@@ -82,6 +117,109 @@ def margin(results: Results, metric: str | None = None) -> str:
     if one.margin == 1:
         own = own.removesuffix("s")
     return f"{one.margin:g}{NO_BREAK if own else ''}{own}" if one.margin else ""
+
+
+def choices(values: Mapping[str, object]) -> str:
+    """A design's choices in words, for a chart; what is not given is left out.
+
+    Example:
+        >>> choices({"skip": "none", "depth": 20, "activation": "relu", "survival": None})
+        'plain, depth 20, relu'
+    """
+    said = []
+    for field, value in values.items():
+        if value is None:
+            continue
+        lead = "" if field in _SPEAK_FOR_THEMSELVES else f"{field.replace('_', ' ')} "
+        said.append(_CHOICES.get((field, str(value)), lead + plain(value)))
+    return ", ".join(said)
+
+
+def differences_of(results: Results) -> str:
+    """What differences are taken between, in words; empty where each is between two others."""
+    if not reading.several_baselines(results):
+        return f"against {reading.baseline(results)}"
+    mine, its = compared_choice(results)
+    return f"{mine} against {its}" if mine and its else ""
+
+
+def telling_fields(results: Results) -> list[str]:
+    """Fields in which designs differ, the family first; without those that tell nothing more."""
+    settings = {run.design: run.settings for run in reversed(results.runs)}
+    kept: list[str] = []
+    found: set[tuple[str, ...]] = set()
+    for field in sorted(results.axes, key=lambda field: field != "family"):
+        more = {tuple(str(s.get(f)) for f in (*kept, field)) for s in settings.values()}
+        if len(more) > len(found) or not kept:
+            kept, found = [*kept, field], more
+    return kept
+
+
+def row_name(results: Results, design: str) -> str:
+    """A design as a row of differences calls it: what sets it apart from the other rows."""
+    if not reading.several_baselines(results):
+        return design
+    settings = {run.design: run.settings for run in reversed(results.runs)}
+    mine, base = settings.get(design, {}), settings.get(reading.baseline_of(results, design), {})
+    fields = telling_fields(results)
+    if compared_choice(results)[0]:
+        fields = [field for field in fields if mine.get(field) == base.get(field)]
+    return choices({field: mine.get(field) for field in fields}) or design
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    Example:
+        >>> listed(["a", "b", "c"])
+        'a, b and c'
+    """
+    return "".join(names) if len(names) < 2 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def capital(text: str) -> str:
+    """A text with a capital first letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def significant(value: float) -> str:
+    """A number of any size, with two digits that matter.
+
+    Example:
+        >>> significant(0.0312), significant(3.2e-9), significant(float("nan"))
+        ('0.031', '3.2 · 10⁻⁹', '–')
+    """
+    if not isfinite(value):
+        return "–"
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}"
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits} · 10{raised}"
+
+
+def against(results: Results) -> str:
+    """What differences are taken from: the baseline's label, or each design's own."""
+    return "its baseline" if reading.several_baselines(results) else reading.baseline(results)
+
+
+def compared_choice(results: Results) -> tuple[str, str]:
+    """What all designs that are compared have in common, and what their baselines have.
+
+    Returns:
+        Two choices in words, such as "residual" and "plain"; empty where there are several.
+    """
+    mine: set[str] = set()
+    its: set[str] = set()
+    settings = {run.design: run.settings for run in reversed(results.runs)}
+    for design in results.designs:
+        base = reading.baseline_of(results, design)
+        if base == design or design not in settings or base not in settings:
+            continue
+        fields = [f for f in results.axes if settings[design].get(f) != settings[base].get(f)]
+        mine.add(choices({field: settings[design].get(field) for field in fields}))
+        its.add(choices({field: settings[base].get(field) for field in fields}))
+    return (mine.pop() if len(mine) == 1 else ""), (its.pop() if len(its) == 1 else "")
 
 
 def target_name(results: Results) -> str:

@@ -31,6 +31,7 @@ from penchant.study._results import Reconstruction as Reconstruction
 from penchant.study._results import Results as Results
 from penchant.study._results import Run as Run
 from penchant.study._results import Verdict as Verdict
+from penchant.study._results import VerdictWord as VerdictWord
 from penchant.study._study import Study as Study
 from penchant.study._verdict import judge as judge
 
@@ -60,6 +61,7 @@ __all__ = [
     "Study",
     "TDNNDesign",
     "Verdict",
+    "VerdictWord",
     "WorkerError",
     "design",
     "differing",

@@ -1,0 +1,202 @@
+"""The sections of a study's page that hold tables and bands: what the templates show."""
+
+import numpy as np
+import pandas as pd
+
+from penchant.report import _charts as charts
+from penchant.report import _curves as curves
+from penchant.report import _reading as reading
+from penchant.report import _words as words
+from penchant.report._table import overall, t_interval
+from penchant.report._tally import grouped, tally
+from penchant.report._target import target_table
+from penchant.report._trend import axes_of
+from penchant.study import Results, Verdict
+
+_MOST_BAND_CHARTS = 30
+_MOST_SIGNAL_ROWS = 100
+
+
+def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
+    """All verdicts, a block a metric: sentences, and a table of signs where signals are many.
+
+    Args:
+        results: the study.
+        order: designs, as the page lists them.
+    """
+    blocks = []
+    place = {label: i for i, label in enumerate(order)}
+    axes = axes_of(reading.signals(results)) if reading.judged_each(results) else []
+    for metric, groups in grouped(results):
+        own = [one for _, ones in groups for one in sorted(ones, key=lambda v: place[v.design])]
+        signs = {(one.design, one.signal): one for one in own}
+        judged = [label for label in order if any(one.design == label for one in own)]
+        blocks.append(
+            {
+                "metric": metric,
+                "title": words.metric_name(metric),
+                "unit": words.difference_unit(results, metric),
+                "margin": words.margin(results, metric),
+                "places": words.decimals(results, metric),
+                "lower": not reading.metric(results, metric).higher_is_better,
+                "sentences": own,
+                "whose": words.differences_of(results),
+                "tally": words.capital(tally(own)),
+                "axes": [
+                    {
+                        "title": axis.title,
+                        "names": [axis.name(signal) for signal in axis.signals],
+                        "rows": [
+                            (
+                                words.row_name(results, label),
+                                reading.baseline_of(results, label),
+                                [signs.get((label, signal)) for signal in axis.signals],
+                            )
+                            for label in judged
+                        ],
+                    }
+                    for axis in axes
+                ],
+            }
+        )
+    return blocks
+
+
+def designs(results: Results, rows: pd.DataFrame) -> list[dict[str, object]]:
+    """The table's rows, with how a design's verdicts went where each signal has its own."""
+    found = []
+    for row in rows.to_dict("records"):
+        own = [
+            one
+            for one in results.verdicts
+            if one.design == row["design"] and one.metric == results.metric
+        ]
+        label = row["design"]
+        said = tally(own) if reading.judged_each(results) else ""
+        base = reading.baseline_of(results, label)
+        more = {"baseline": base, "is_baseline": base == label, "tally": said}
+        found.append({**{str(key): value for key, value in row.items()}, **more})
+    return found
+
+
+def further(results: Results) -> list[dict[str, object]]:
+    """Charts of the differences in each further metric that is judged over all signals."""
+    found = []
+    if reading.judged_each(results):
+        return []
+    for i, metric in enumerate(reading.judged_metrics(results)):
+        if metric == results.metric:
+            continue
+        rows = overall(results, metric)
+        if rows["difference"].notna().any():
+            found.append(
+                {
+                    "title": words.metric_name(metric),
+                    "chart": charts.differences(results, rows, metric, f"further-{i}"),
+                    "margin": words.margin(results, metric),
+                    "lower": not reading.metric(results, metric).higher_is_better,
+                }
+            )
+    return found
+
+
+def all_verdicts(results: Results) -> list[tuple[Verdict, str, str, int]]:
+    """Every verdict with its metric's name, the unit of its difference, and decimals."""
+    return [
+        (
+            verdict,
+            words.name_of(results, verdict.metric),
+            words.difference_unit(results, verdict.metric),
+            words.decimals(results, verdict.metric) + 1,
+        )
+        for verdict in (*results.verdicts, *results.target_verdicts)
+    ]
+
+
+def target(results: Results) -> dict[str, object]:
+    """The steps to the target, where the plan has one."""
+    metric = reading.target_metric(results)
+    if not metric:
+        return {}
+    rows = target_table(results)
+    verdicts = reading.target_verdicts_of(results)
+    return {
+        "name": words.target_name(results),
+        "goal": words.goal(results),
+        "metric": words.metric_name(results.metric),
+        "places": words.decimals(results, metric),
+        "margin": words.margin(results, metric),
+        "budget": reading.budget(results),
+        "missed": int((rows["runs"] - rows["reached"]).sum()),
+        "sentences": [verdicts[name] for name in rows["design"] if name in verdicts]
+        or list(results.target_verdicts),
+        "designs": rows.to_dict("records"),
+        "unknown": len(verdicts) > int(rows["difference"].notna().sum()),
+        "chart": charts.differences(results, rows, metric, "steps")
+        if rows["difference"].notna().any()
+        else "",
+    }
+
+
+def bands(results: Results, designs: pd.DataFrame) -> dict[str, object]:
+    """Error by frequency band of the designs that score best; empty where none was measured."""
+    found = curves.band_curves(results, list(designs["design"])[:_MOST_BAND_CHARTS])
+    if not found:
+        return {}
+    lowest = max(min(float(curve.shares.min()) for curve in found), 1e-6)
+    highest = max(1.0, max(float(curve.shares.max()) for curve in found))
+    limits = float(10 ** np.floor(np.log10(lowest))), highest * 1.25
+    last_step = max(float(curve.x[-1]) for curve in found)
+    return {
+        "count": max(curve.shares.shape[1] for curve in found),
+        "charts": [
+            (curve.design, charts.bands(curve, i, limits, last_step))
+            for i, curve in enumerate(found)
+        ],
+        "ends": [(curve.design, [float(share) for share in curve.shares[-1]]) for curve in found],
+        "left_out": max(0, len(designs) - _MOST_BAND_CHARTS),
+    }
+
+
+def signals(results: Results, designs: pd.DataFrame) -> dict[str, object]:
+    """Mean of every design on every signal; empty where another table has them."""
+    names = reading.signals(results)
+    if len(names) == 1 or reading.judged_each(results):
+        return {}
+    order = list(designs["design"])
+    rows = []
+    for name in names[:_MOST_SIGNAL_ROWS]:
+        values = {
+            design: reading.mean(
+                run.metrics.get(results.metric, np.nan)
+                for run in reading.runs_of(results, design)
+                if run.signal == name
+            )
+            for design in order
+        }
+        known = {design: value for design, value in values.items() if np.isfinite(value)}
+        choose = max if reading.higher_is_better(results) else min
+        best = choose(known, key=known.__getitem__) if known else ""
+        rows.append((name, [(values[design], design == best) for design in order]))
+    return {"designs": order, "rows": rows, "left_out": max(0, len(names) - _MOST_SIGNAL_ROWS)}
+
+
+def others(results: Results, designs: pd.DataFrame) -> dict[str, object]:
+    """Means and intervals of the metrics beside the primary one."""
+    metrics = reading.other_metrics(results)
+    if not metrics:
+        return {}
+    rows = []
+    for design in designs["design"]:
+        cells = []
+        for metric in metrics:
+            samples = reading.samples_of(results, design, metric)
+            places = words.decimals(results, metric)
+            cells.append((reading.mean(samples), *t_interval(samples), places))
+        rows.append((design, cells))
+    lower = [name for name in metrics if not reading.metric(results, name).higher_is_better]
+    return {
+        "heads": [(metric, words.unit(results, metric)) for metric in metrics],
+        "rows": rows,
+        "lower": list(dict.fromkeys(map(words.abbreviated, lower))),
+    }
