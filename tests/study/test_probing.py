@@ -15,7 +15,7 @@ from penchant.errors import PenchantError
 from penchant.probes import gradient_flow, identity_shares, path_lengths
 from penchant.study import Finished, Plan, Results, Run, Study
 from penchant.study._executors import in_process
-from penchant.study._jobs import Job, perform
+from penchant.study._jobs import Checkpointed, Job, perform
 from penchant.study._probing import PROBES, SAMPLES, Probing, probed_metrics
 from penchant.study._store import MEMORY, Store
 
@@ -288,3 +288,21 @@ def test_table_of_probes_is_the_plans() -> None:
         "identity_share",
         "effective_depth",
     ]
+
+
+def test_interrupted_run_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found at the start is found again by a run that goes on from a kept state."""
+    monkeypatch.setattr("penchant.study._jobs.BETWEEN_CHECKPOINTS", 0.0)
+    study = small(probes=["gradients", "blocks"])
+    job, task = study.jobs[0], study.tasks[0]
+    *events, whole = perform(job, task)
+    states = [event for event in events if isinstance(event, Checkpointed)]
+    assert len(states) >= 3
+    *_, resumed = perform(job, task, states[len(states) // 2].state)
+    assert isinstance(whole, Finished) and isinstance(resumed, Finished)
+    assert whole.network == resumed.network
+    one, other = whole.run, resumed.run
+    assert repr((one.metrics, one.profiles, one.layers)) == repr(
+        (other.metrics, other.profiles, other.layers)
+    )
+    assert [moment.metrics for moment in one.curve] == [moment.metrics for moment in other.curve]
