@@ -1,6 +1,6 @@
 """`make bench`: every table of docs/BENCHMARKS.md, measured here and now.
 
-Gradients, divergences, streams and scans take three minutes. With --siren (SIREN=1 for make) the
+Gradients, probes, divergences, streams and scans take six minutes. With --siren (SIREN=1 for make) the
 reference SIREN races `fit` to the same score on the same picture, which may take the reference its
 whole cap. What is measured is printed and written to bench/out/benchmarks.md.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import divergences
 import gradients
+import probes
 import scanning
 import siren
 import streaming
@@ -75,6 +76,7 @@ def main() -> None:
     parts = [f"Machine: {machine()}.", "## Gradients", gradients.table(given.turns)]
     if given.siren:
         parts += ["## SIREN", race(given.target_db, given.cap, given.size)]
+    parts += ["## Probes", probes.table()]
     parts += ["## Streaming", streaming.table()]
     # Last, since they change how the process allocates.
     parts += ["## Divergences", divergences.table(given.turns)]

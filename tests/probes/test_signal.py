@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,10 @@ def tanh_theory(gain: float, bias: float) -> tuple[float, float, float]:
     for _ in range(2000):
         q = gain**2 * float(WEIGHTS @ np.tanh(math.sqrt(q) * NODES) ** 2) + bias**2
     one, other = np.meshgrid(NODES, NODES, indexing="ij")
-    for _ in range(2000):
+    for _ in range(200):
         second = c * one + math.sqrt(max(1 - c * c, 0)) * other
         joint = np.tanh(math.sqrt(q) * one) * np.tanh(math.sqrt(q) * second)
-        c = (gain**2 * float(WEIGHTS @ joint @ WEIGHTS) + bias**2) / q
+        c = (gain**2 * float(WEIGHTS @ joint @ WEIGHTS) + bias**2) / max(q, 1e-300)
     slope = 1 - np.tanh(math.sqrt(q) * NODES) ** 2
     return q, c, gain**2 * float(WEIGHTS @ slope**2)
 
@@ -59,9 +60,10 @@ def test_relu_keeps_the_size_and_follows_the_arc_cosine_kernel() -> None:
     report = signal_propagation(drawn(wide(nn.ReLU, math.sqrt(2)), 0), inputs())
     hidden = report.layers[1:-1]
     sizes = [layer.variance + layer.mean**2 for layer in hidden]
-    assert max(sizes) / min(sizes) < 1.25
+    # A network of width n drifts by √(5/n) a layer: 7 %.
+    assert (sizes[-1] / sizes[0]) ** (1 / len(sizes)) == pytest.approx(1, abs=0.05)
     assert sizes[0] == pytest.approx(2, rel=0.05)
-    for before, after in zip(hidden, hidden[1:], strict=False):
+    for before, after in pairwise(hidden):
         c = before.correlation
         expected = (math.sqrt(1 - c * c) + c * (math.pi - math.acos(c))) / math.pi
         assert after.correlation == pytest.approx(expected, abs=0.02)
@@ -70,18 +72,20 @@ def test_relu_keeps_the_size_and_follows_the_arc_cosine_kernel() -> None:
 
 @pytest.mark.parametrize(
     ("gain", "bias", "phase"),
-    [(0.5, 0.3, "ordered"), (0.5, 0.0, "ordered"), (1.5, 0.3, "chaotic"), (2.5, 0.0, "chaotic")],
+    [(0.5, 0.3, "ordered"), (0.5, 0.0, "ordered"), (1.5, 0.3, "critical"), (2.5, 0.0, "chaotic")],
 )
 def test_tanh_is_where_the_theory_has_it(gain: float, bias: float, phase: str) -> None:
     q, c, growth = tanh_theory(gain, bias)
     report = signal_propagation(drawn(wide(nn.Tanh, gain, bias), 0), inputs(0.5))
     last = report.layers[-2]  # the last that is wide
     assert report.phase == phase
-    assert report.growth == pytest.approx(growth, rel=0.08 if phase == "chaotic" else 0.15)
+    assert report.growth == pytest.approx(growth, rel=0.06)
     assert (report.growth < 1) == (growth < 1)
     if q > 0.01:
         assert last.variance + last.mean**2 == pytest.approx(q, rel=0.08)
-        assert last.correlation == pytest.approx(c, abs=0.06)
+        assert last.correlation == pytest.approx(
+            c, abs=0.15 if phase == "critical" else 0.08
+        )  # slow there
     assert report.sentence.startswith(phase)
 
 
@@ -146,9 +150,9 @@ def test_faults_are_named(name: str, kind: str) -> None:
 def test_what_is_not_finite_is_named() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
     network[1].weight.data.fill_(math.inf)
-    inputs = torch.ones(2, 2, dtype=torch.float64)
-    with pytest.raises(PenchantError, match="not finite"):
-        signal_propagation(network.double(), inputs.fill_(math.nan))
+    report = signal_propagation(network, torch.tensor([[1.0, 2.0], [3.0, 5.0]]))
+    assert [(found.kind, found.layer) for found in report.findings] == [("not finite", "1")]
+    assert all(math.isnan(value) for values in report.singular_values for value in values)
 
 
 @pytest.mark.parametrize(

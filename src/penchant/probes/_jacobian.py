@@ -1,5 +1,7 @@
 """The singular values of what a network does to small changes of single inputs."""
 
+import math
+
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
@@ -35,7 +37,10 @@ def singular_values(
         chosen = torch.linspace(0, outputs.shape[1] - 1, min(outputs.shape[1], MOST_OUTPUTS))
         groups = [[i] for i in range(taken)] if mixes else [list(range(taken))]
         matrices = [_rows(outputs, given, group, chosen.round().long()) for group in groups]
-    values: Tensor = torch.linalg.svdvals(torch.cat(matrices))
+    jacobians = torch.cat(matrices)
+    if not bool(jacobians.isfinite().all()):  # LAPACK refuses
+        return jacobians.new_full((taken, min(jacobians.shape[1:])), math.nan)
+    values: Tensor = torch.linalg.svdvals(jacobians)
     return values
 
 

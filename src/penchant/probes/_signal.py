@@ -155,7 +155,7 @@ def signal_propagation(
     )
 
 
-_Few = list[Float[Tensor, "few numbers"] | None]
+_Few = list[Float[Tensor, "_ _"] | None]
 
 
 def _pass(
@@ -207,10 +207,14 @@ def _moved(inputs: Tensor, seed: int) -> Tensor:
 
 
 def _growth(before: _Few, after: _Few, dtype: torch.dtype) -> tuple[float, tuple[float, float]]:
-    """χ₁, over the layers from the first on where the difference is small and above rounding."""
+    """χ₁, over the layers from the first on where the difference is small and above rounding.
+
+    The first still knows the inputs' own size, and the last is a read-out of few units: neither
+    counts.
+    """
     least = (30 * torch.finfo(dtype).eps) ** 2
     levels: list[float] = []
-    for one, other in zip(before[1:], after[1:], strict=False):
+    for one, other in zip(before[2:-1], after[2:-1], strict=False):
         if one is None or other is None or one.shape != other.shape:
             break
         distance = float((one - other).square().mean())
@@ -264,7 +268,10 @@ def _size(layer: LayerSignal) -> float:
 
 
 def _sentence(
-    layers: Sequence[LayerSignal], phase: Phase, growth: float, values: Float[Tensor, "n k"]
+    layers: Sequence[LayerSignal],
+    phase: Phase,
+    growth: float,
+    values: Float[Tensor, "samples values"],
 ) -> str:
     first, last = layers[0], layers[-1]
     move = (
