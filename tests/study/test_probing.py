@@ -16,7 +16,7 @@ from penchant.probes import gradient_flow, identity_shares, path_lengths
 from penchant.study import Finished, Plan, Results, Run, Study
 from penchant.study._executors import in_process
 from penchant.study._jobs import Checkpointed, Job, perform
-from penchant.study._probing import PROBES, SAMPLES, Probing, probed_metrics
+from penchant.study._probing import PROBES, SAMPLES, Probing, _decay, probed_metrics
 from penchant.study._store import MEMORY, Store
 
 Tiny = Callable[..., Study]
@@ -89,7 +89,8 @@ def test_run_has_what_the_probes_found(results: Results) -> None:
         assert one.profiles["gradient_start"] == tuple(x.activation for x in report.layers)
         assert len(one.profiles["gradient_end"]) == len(one.layers)
         assert one.profiles["gradient_end"] != one.profiles["gradient_start"]
-        assert one.metrics["gradient_decay_start"] == abs(report.span)
+        first, hidden = report.layers[0].activation, report.layers[-2].activation
+        assert one.metrics["gradient_decay_start"] == abs(math.log10(hidden / first))
         looks = [moment.metrics["gradient_decay"] for moment in one.curve]
         assert (looks[0], looks[-1]) == (
             one.metrics["gradient_decay_start"],
@@ -217,8 +218,9 @@ class Stand:
         self.batches.append(inputs)
         if self.fails:
             raise PenchantError("no gradient came")
-        layers = (SimpleNamespace(name="one", activation=2.0),)
-        return SimpleNamespace(span=next(self.spans, 0.0), layers=layers)
+        norms = {"first": 10 ** next(self.spans, 0.0), "hidden": 1.0, "head": 7.0}
+        layers = tuple(SimpleNamespace(name=n, activation=norm) for n, norm in norms.items())
+        return SimpleNamespace(layers=layers)
 
 
 def test_decay_is_absolute_and_its_median_is_over_the_looks(
@@ -232,10 +234,21 @@ def test_decay_is_absolute_and_its_median_is_over_the_looks(
     assert len(stand.batches) == 16, "once a look"
     assert all(torch.equal(one, stand.batches[0]) for one in stand.batches)
     metrics = last.run.metrics
-    assert metrics["gradient_decay_start"] == 3 and metrics["gradient_decay_end"] == 0.5
+    assert metrics["gradient_decay_start"] == 3
+    assert metrics["gradient_decay_end"] == pytest.approx(0.5)
     assert metrics["gradient_decay"] == 1
-    assert last.run.profiles == {"gradient_start": (2.0,), "gradient_end": (2.0,)}
-    assert last.run.layers == ("one",)
+    assert last.run.profiles == {
+        "gradient_start": (1e-3, 1.0, 7.0),
+        "gradient_end": (10**0.5, 1.0, 7.0),
+    }
+    assert last.run.layers == ("first", "hidden", "head")
+
+
+@pytest.mark.parametrize(
+    ("norms", "decades"), [([1.0, 100.0, 3.0], 2.0), ([5.0, 3.0], 0.0), ([0.0, 1.0, 1.0], math.nan)]
+)
+def test_decay_leaves_the_head_out(norms: list[float], decades: float) -> None:
+    assert _decay(norms) == pytest.approx(decades, nan_ok=True)
 
 
 def test_batch_is_keyed_by_the_seed(

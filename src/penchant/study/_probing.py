@@ -60,10 +60,24 @@ def _gradients(
 
     report = gradient_flow(network, divergence, inputs, targets)
     return Found(
-        {"gradient_decay": abs(report.span)},
+        {"gradient_decay": _decay([layer.activation for layer in report.layers])},
         {"gradient": tuple(layer.activation for layer in report.layers)},
         tuple(layer.name for layer in report.layers),
     )
+
+
+def _decay(norms: Sequence[float]) -> float:
+    """Return how many decades lie between the first layer's gradient and the last hidden one's.
+
+    The last layer is left out: between the answer and what is pooled for it the norm changes in
+    every network alike, and would hide or feign as much on the way.
+    """
+    if len(norms) < 3:
+        return 0.0
+    first, last = norms[0], norms[-2]
+    if not (0 < first < math.inf and 0 < last < math.inf):
+        return math.nan
+    return abs(math.log10(last / first))
 
 
 def _blocks(
