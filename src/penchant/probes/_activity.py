@@ -50,7 +50,7 @@ SATURATED_PLACES = 0.95
 """A unit that is flat at this share of samples and places is saturated."""
 DEAD_UNITS = 0.9
 """A layer with this share of dead units is a finding; see docs/probes.md for healthy networks'."""
-FLAT_PLACES = 0.5
+FLAT_PLACES = 1 / 3
 """A layer flat at this share of its numbers is a finding; see docs/probes.md."""
 HARD_FLAT_PLACES = 0.9
 """The same for functions of straight pieces: half of hardtanh's numbers are flat in health."""
@@ -144,7 +144,7 @@ def activity(network: nn.Module, batches: Tensor | Iterable[Any]) -> ActivityRep
     goes one way between two flat ends; a rectifier that is rarely on is sparse, and a bump that is
     flat elsewhere is local, which are no faults.
 
-    A layer is a finding from 90% dead units on, or where φ saturates from half of its numbers flat
+    A layer is a finding from 90% dead units on, or where φ saturates from a third of its numbers flat
     (90% where φ is made of straight pieces). Non-linearities that are seen: torch's activation
     modules, this package's, a user's own module that treats each number alone, and torch's
     activation functions in anyone's forward (`F.relu`, ``x.relu_()``, `torch.tanh`, a clamp at 0).
