@@ -144,7 +144,7 @@ def activity(network: nn.Module, batches: Tensor | Iterable[Any]) -> ActivityRep
     goes one way between two flat ends; a rectifier that is rarely on is sparse, and a bump that is
     flat elsewhere is local, which are no faults.
 
-    A layer is a finding from 90% dead units on, or where φ saturates from a third of its numbers flat
+    A layer is a finding from 90% dead units on, or where φ saturates, from a third of flat numbers
     (90% where φ is made of straight pieces). Non-linearities that are seen: torch's activation
     modules, this package's, a user's own module that treats each number alone, and torch's
     activation functions in anyone's forward (`F.relu`, ``x.relu_()``, `torch.tanh`, a clamp at 0).
