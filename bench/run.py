@@ -1,8 +1,8 @@
 """`make bench`: every table of docs/BENCHMARKS.md, measured here and now.
 
-Gradients, probes, divergences, streams and scans take six minutes. With --siren (SIREN=1 for make) the
-reference SIREN races `fit` to the same score on the same picture, which may take the reference its
-whole cap. What is measured is printed and written to bench/out/benchmarks.md.
+Gradients, probes, divergences, streams and scans take six minutes. With --siren (SIREN=1 for make)
+the reference SIREN races `fit` to the same score on the same picture, which may take the reference
+its whole cap. What is measured is printed and written to bench/out/benchmarks.md.
 """
 
 import argparse

@@ -66,7 +66,7 @@ def test_relu_keeps_the_size_and_follows_the_arc_cosine_kernel() -> None:
     for before, after in pairwise(hidden):
         c = before.correlation
         expected = (math.sqrt(1 - c * c) + c * (math.pi - math.acos(c))) / math.pi
-        assert after.correlation == pytest.approx(expected, abs=0.02)
+        assert after.correlation == pytest.approx(expected, abs=0.03)
     assert report.phase == "critical"
 
 
