@@ -107,6 +107,35 @@ def activation(
     return Own(name_or_module, scale=scale)
 
 
+def unscaled(name_or_module: ActivationLike, network: str) -> Activation:
+    """Build an activation for what comes in with spread 1, as in networks for pictures.
+
+    The scales that belong to the names are for a point's coordinates, 30 for a sine.
+
+    Args:
+        name_or_module: what `activation` takes; a name's or a class's scale is 1, one that is
+            built already keeps its own.
+        network: what asks, for messages.
+
+    Returns:
+        The activation.
+
+    Raises:
+        PenchantError: its values are complex, or what `activation` raises.
+
+    Example:
+        >>> unscaled("sine", "ResNet")
+        Sine(scale=1)
+    """
+    named = isinstance(name_or_module, str | type)
+    phi = activation(name_or_module, scale=1 if named else None)
+    if phi.is_complex:
+        raise PenchantError(
+            f"{network}(activation={phi.name!r}): its values are complex, and the network is real"
+        )
+    return phi
+
+
 def _build(member: type[Activation], numbers: dict[str, float]) -> Activation:
     for number in numbers:
         if number not in member.numbers:

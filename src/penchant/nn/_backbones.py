@@ -27,8 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError, nearest
-from penchant.nn._activations import ActivationLike
-from penchant.nn._activations import activation as make_activation
+from penchant.nn._activations import ActivationLike, unscaled
 from penchant.nn._checks import count
 from penchant.randomness import generator
 
@@ -57,12 +56,7 @@ class _Backbone(nn.Module):
         self, model: nn.Module, activation: ActivationLike, layer_scale: float, seed: int
     ) -> None:
         super().__init__()
-        phi = make_activation(activation)
-        if phi.is_complex:
-            raise PenchantError(
-                f"{type(self).__name__}(activation={phi.name!r}): its values are complex, and the "
-                "network is real"
-            )
+        phi = unscaled(activation, type(self).__name__)
         device = torch.get_default_device()
         self.model = model.to_empty(device=device)
         if device.type != "meta":
@@ -134,9 +128,8 @@ class ViT(_Backbone):
         width: numbers a token has.
         depth: blocks.
         heads: of the attention, each of width // heads numbers.
-        activation: what `activation` takes; each block gets a copy of its own. s·z starts at
-            second moment 1 whatever the scale; for training scales near 1 suit, not the
-            activations' defaults for coordinates.
+        activation: what `activation` takes; each block gets a copy of its own. One given by name
+            has scale 1; s·z starts at second moment 1 whatever the scale.
         seed: of the initial draws.
 
     Raises:
@@ -241,9 +234,8 @@ class ConvNeXt(_Backbone):
         patch: side in pixels of the stem's patches.
         width: channels of the first stage.
         depths: blocks of each stage.
-        activation: what `activation` takes; each block gets a copy of its own. s·z starts at
-            second moment 1 whatever the scale; for training scales near 1 suit, not the
-            activations' defaults for coordinates.
+        activation: what `activation` takes; each block gets a copy of its own. One given by name
+            has scale 1; s·z starts at second moment 1 whatever the scale.
         layer_scale: what each block's answer is multiplied by at the start, channel by channel.
         seed: of the initial draws.
 

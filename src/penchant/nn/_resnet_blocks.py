@@ -2,7 +2,7 @@
 
 import copy
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch.nn.utils import skip_init
 
 from penchant.errors import PenchantError, nearest
 from penchant.nn._activation import Activation
-from penchant.nn._activations import ActivationLike, activation
+from penchant.nn._activations import ActivationLike, unscaled
 from penchant.nn._plain_twin import plain
 from penchant.nn._residual import Residual
 
@@ -35,6 +35,8 @@ class Choices:
     shortcut: Shortcut = "pad"
     skip_scale: float | None = None
     survival: float = 1.0
+    phi: Activation = field(init=False)
+    """The activation of them all; each place has a copy of its own."""
 
     def __post_init__(self) -> None:
         """Hold the words to what there is."""
@@ -50,20 +52,7 @@ class Choices:
                 f"ResNet(skip=False, skip_scale={self.skip_scale}, survival={self.survival}): "
                 "a plain network has no skips, so neither number has a meaning"
             )
-        # A name's own scale is for a point's coordinates; what comes in here has spread 1.
-        unscaled = isinstance(self.activation, str | type)
-        phi = activation(self.activation, scale=1 if unscaled else None)
-        if phi.is_complex:
-            raise PenchantError(
-                f"ResNet(activation={phi.name!r}): its values are complex; a residual network for "
-                "pictures is real"
-            )
-        object.__setattr__(self, "activation", phi)
-
-    @property
-    def phi(self) -> Activation:
-        """The activation of them all; each place has a copy of its own."""
-        return activation(self.activation)
+        object.__setattr__(self, "phi", unscaled(self.activation, "ResNet"))
 
     def copy_of_phi(self) -> Activation:
         """Return an activation for one place, with what it learns."""
