@@ -51,8 +51,8 @@ def inspect(
 ) -> None:
     """List a network's layers: shapes by which formula, parameters, multiply-adds, receptive field.
 
-    Without --probe nothing is computed: it runs without numbers, in evaluation mode. A layer into which its input
-    does not fit is named, with the number that would.
+    Nothing is computed: it runs without numbers, in evaluation mode. A layer into which its input
+    does not fit is named, with the number that would. With --probe it is run on drawn inputs too.
     """
     from penchant.inspection import inspect as inspected
     from penchant.inspection import probe as probed
