@@ -248,8 +248,8 @@ def _profiles(
     return found, tuple(f"layer{i}" for i in range(depth))
 
 
-def residual_pairs(**options: object) -> Results:
-    """Plain against residual at three depths, with and without normalisation: 12 designs."""
+def residual_pairs(depths: Sequence[int] = (8, 20, 56), **options: object) -> Results:
+    """Plain against residual at some depths, with and without normalisation: 12 designs."""
     settings = {
         f"{'plain' if skip == 'none' else 'resnet'} depth={depth} normalisation={norm}": {
             "family": "resnet",
@@ -258,7 +258,7 @@ def residual_pairs(**options: object) -> Results:
             "normalisation": norm,
             "activation": "relu",
         }
-        for depth, norm, skip in product((8, 20, 56), ("batch", "none"), ("none", "residual"))
+        for depth, norm, skip in product(depths, ("batch", "none"), ("none", "residual"))
     }
     partner = {
         name: next(other for other, theirs in settings.items() if theirs == {**own, "skip": "none"})
@@ -338,9 +338,11 @@ def trend(
 
 LARGE: dict[str, Callable[[], Results]] = {
     "pairs": residual_pairs,
-    "pairs, few seeds": lambda: residual_pairs(seeds=3),
-    "pairs without curves": lambda: residual_pairs(watched=False),
-    "pairs over several data sets": lambda: residual_pairs(signals=("fashion-mnist", "digits")),
+    "pairs, few seeds": lambda: residual_pairs((8, 20), seeds=3),
+    "pairs without curves": lambda: residual_pairs((8,), watched=False),
+    "pairs over several data sets": lambda: residual_pairs(
+        (8,), signals=("fashion-mnist", "digits")
+    ),
     "pairs on each data set": lambda: residual_pairs(
         signals=("fashion-mnist", "digits"), each=True
     ),

@@ -21,7 +21,7 @@ pytestmark = needs_browser
     [
         *("usual", "thirty designs", "attack", "wide", "several signals"),
         *("labelled data", "several data sets"),
-        *("pairs", "pairs on each data set", "families", "trend over decades", "each, no number"),
+        *("pairs", "trend over decades", "each, no number"),
     ],
 )
 def test_pages_open_without_error_and_fit(

@@ -51,7 +51,17 @@ class Axis:
 
     def name(self, signal: str) -> str:
         """A signal as the axis calls it."""
-        return f"{self.values[self.signals.index(signal)]:g}" if self.values else signal
+        return plainly(self.values[self.signals.index(signal)]) if self.values else signal
+
+
+def plainly(value: float) -> str:
+    """A signal's number: a whole one in full.
+
+    Example:
+        >>> plainly(1e6), plainly(0.05)
+        ('1000000', '0.05')
+    """
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def axes_of(signals: Sequence[str]) -> list[Axis]:
@@ -209,8 +219,8 @@ def score_chart(
         frames.percent(axes)
     places = words.decimals(results)
     said = "; ".join(
-        f"{line.design} from {number(line.mean[0], places)} at {line.x[0]:g} to "
-        f"{number(line.mean[-1], places)} at {line.x[-1]:g}"
+        f"{line.design} from {number(line.mean[0], places)} at {plainly(line.x[0])} to "
+        f"{number(line.mean[-1], places)} at {plainly(line.x[-1])}"
         for line in lines
     )
     return svg(drawn, name, f"{words.metric_name(results.metric)} against {axis.title}: {said}.")
@@ -283,10 +293,10 @@ def _numbers_along(axes: "Axes", axis: Axis) -> None:
     kept: list[float] = []
     free = -np.inf
     for value, place in zip(axis.values, (places - low) / (high - low) * width, strict=True):
-        half = LETTER * len(f"{value:g}") / 2 + 3
+        half = LETTER * len(plainly(value)) / 2 + 3
         if place - half >= free:
             kept.append(value)
             free = place + half
     axes.set_xticks(kept)
-    axes.set_xticklabels([f"{value:g}" for value in kept])
+    axes.set_xticklabels([plainly(value) for value in kept])
     frames.title(axes, axis.title)
