@@ -201,3 +201,13 @@ def test_pairs_and_each_signal(
     )
     assert "…" not in text
     golden("table-each.txt", text)
+
+
+def test_one_signal_that_is_judged_by_itself_needs_no_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    results = _results()
+    alone = tuple(replace(verdict, signal="cat") for verdict in results.verdicts)
+    text = _text(replace(results, verdicts=alone), 120, monkeypatch)
+    for verdict in alone:
+        assert " ".join(verdict.sentence.split()) in " ".join(text.split())

@@ -61,7 +61,8 @@ def _say(
     heading: str = "",
 ) -> None:
     """Print verdicts in the order of the table, then what a reader should know of them."""
-    ranked = sorted(judged, key=lambda verdict: order.index((verdict.signal, verdict.design)))
+    several = any(signal for signal, _ in order)  # with one signal, its rows do not name it
+    ranked = sorted(judged, key=lambda v: order.index((v.signal if several else "", v.design)))
     if ranked:
         screen.print()
         if heading:
