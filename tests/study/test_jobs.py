@@ -1,5 +1,6 @@
 """A run's numbers depend on its job alone, and a run that fails is counted."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -7,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from study import remembering
 from torch import Tensor, nn
 
 from penchant.divergences import L2
 from penchant.study import CoordinateDesign, Finished, Job, Progress
 from penchant.study._executors import Pool, in_process
-from penchant.study._jobs import LOOKS, final_score, look_steps, perform
+from penchant.study._jobs import LOOKS, Checkpointed, Event, final_score, look_steps, perform
 from penchant.tasks import Picture, PictureTask
 from penchant.training import Recipe, Training
 
@@ -53,6 +55,7 @@ def numbers(result: Finished) -> tuple[str, bytes]:
         {"steps": STEPS + 1},
         {"batch": 51},
         {"validation": True},
+        {"probes": ("gradients",)},
     ],
     ids=lambda change: "-".join(change),
 )
@@ -76,7 +79,7 @@ def test_id_does_not_depend_on_names(change: dict, task: PictureTask) -> None:
 
 
 def test_every_field_of_a_job_is_judged_above() -> None:
-    judged = {"settings", "seed", "steps", "batch", "validation"}
+    judged = {"settings", "seed", "steps", "batch", "validation", "probes"}
     assert set(vars(job())) == judged | {"task", "signal", "design", "metric"}
 
 
@@ -204,3 +207,110 @@ def test_answers_that_overflow_count_as_diverged(task: PictureTask) -> None:
     status, score = final_score(training, split, training.network)
     assert not training.diverged, "no step was taken, so nothing was noticed"
     assert status == "diverged" and score.metrics == split.constant_score().metrics
+
+
+def test_explosion_ends_a_run_early(task: PictureTask) -> None:
+    one = replace(job("elu", optimizer="adam", learning_rate=1e4), steps=1000)
+    result = finished(one, task)
+    assert result.run.status == "diverged" and result.run.steps < 100
+    assert result.run.metrics == dict(task.split(0).constant_score().metrics)
+
+
+# A network that draws and remembers, and going on from a checkpoint
+
+
+@pytest.fixture(scope="module")
+def moved(waves: Callable[..., Picture]) -> remembering.AugmentedTask:
+    return remembering.AugmentedTask(waves(), "random:0.5")
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state after every step."""
+    monkeypatch.setattr("penchant.study._jobs.BETWEEN_CHECKPOINTS", 0.0)
+
+
+def whole(
+    one: Job, task: PictureTask, state: bytes | None = None
+) -> tuple[list[Event], list[Checkpointed]]:
+    events = list(perform(one, task, state))
+    told = [event for event in events if not isinstance(event, Checkpointed)]
+    return told, [event for event in events if isinstance(event, Checkpointed)]
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("optimizer", ["adam", "muon", "sgd", "momentum"])
+def test_goes_on_from_a_checkpoint_with_the_same_numbers(
+    optimizer: str, moved: remembering.AugmentedTask
+) -> None:
+    one, steps = remembering.job(optimizer), remembering.STEPS
+    (*_, wanted), states = whole(one, moved)
+    assert [state.step for state in states] == list(range(1, steps + 1))
+    for state in (states[0], states[1], states[16], states[-2], states[-1]):
+        torch.manual_seed(state.step)
+        (first, *_, last), later = whole(one, moved, state.state)
+        assert numbers(last) == numbers(wanted)
+        assert first.step == state.step and [s.step for s in later] == list(
+            range(state.step + 1, steps + 1)
+        ), "no step is taken twice"
+        before = [m for m in wanted.run.curve if m.step < state.step]
+        assert [m.seconds for m in last.run.curve[: len(before)]] == [m.seconds for m in before]
+        assert last.run.seconds > before[-1].seconds
+
+
+@pytest.mark.usefixtures("always")
+def test_what_is_no_state_of_this_job_is_passed_over(moved: remembering.AugmentedTask) -> None:
+    one = remembering.job()
+    (*_, wanted), states = whole(one, moved)
+    _, others = whole(remembering.job(seed=1), moved)
+    good = states[9].state
+    flipped = good[:-1] + bytes([good[-1] ^ 1])
+    for state in (others[9].state, good[:-1], flipped, b"", b"early"):
+        (first, *_, last), _ = whole(one, moved, state)
+        assert first.step == 0 and numbers(last) == numbers(wanted)
+
+
+def test_network_that_draws_is_the_same_in_a_worker_and_goes_on_there(
+    moved: remembering.AugmentedTask,
+) -> None:
+    tasks = (moved,)
+    jobs = [remembering.job(optimizer, seed) for optimizer in ("adam", "muon") for seed in (0, 1)]
+    here = {one: numbers(finished(one, moved)) for one in jobs}
+    with closing(Pool(2, tasks)) as pool:
+        events = list(pool(jobs, tasks))
+        assert {e.job: numbers(e) for e in events if isinstance(e, Finished)} == here
+        kept = {e.job: e.state for e in events if isinstance(e, Checkpointed) and e.step == 20}
+        assert set(kept) == set(jobs), "states come out of workers"
+        again = list(pool(jobs, tasks, kept.get))
+    assert {e.job: numbers(e) for e in again if isinstance(e, Finished)} == here
+    assert min(event.step for event in again if isinstance(event, Progress)) == 20
+    alone = list(in_process(jobs, tasks, kept.get))
+    assert {e.job: numbers(e) for e in alone if isinstance(e, Finished)} == here
+    assert min(event.step for event in alone if isinstance(event, Progress)) == 20
+
+
+def test_states_are_handed_out_now_and_then(
+    moved: remembering.AugmentedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr("penchant.study._jobs.time.thread_time", lambda: float(next(clock)))
+    _, states = whole(replace(remembering.job(), steps=200), moved)
+    gaps = [b.step - a.step for a, b in itertools.pairwise(states)]
+    assert gaps and min(gaps) >= 5 and max(gaps) <= 20, "a second here is a look at the clock"
+
+
+def test_a_run_says_where_it_is_between_looks(
+    moved: remembering.AugmentedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (*_, wanted), _ = whole(remembering.job(), moved)
+    monkeypatch.setattr("penchant.study._jobs.BETWEEN_SIGNS", 0.0)
+    (*signs, last), _ = whole(remembering.job(), moved)
+    assert {sign.step for sign in signs} == set(range(remembering.STEPS + 1))
+    assert numbers(last) == numbers(wanted), "they are not scored"
+    scores = {moment.step: moment.metrics["psnr_held_out"] for moment in wanted.run.curve[:-1]}
+    seen = math.nan
+    for sign in signs:
+        if sign.score != seen:
+            seen = scores[sign.step]
+            assert sign.score == seen
+    assert seen == list(scores.values())[-1]

@@ -78,6 +78,16 @@ def test_a_checkpoint_stays_until_its_run_is_finished(store: Store) -> None:
     assert store.checkpoint("b2") == (5, b"other")
 
 
+def test_a_checkpoint_too_large_for_the_file_is_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penchant.study._store.LARGEST", 5)
+    store.set_checkpoint("a1", 10, b"large!")
+    assert store.checkpoint("a1") is None
+    store.set_checkpoint("a1", 10, b"small")
+    assert store.checkpoint("a1") == (10, b"small")
+
+
 def test_a_closed_store_is_one_file_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     store = Store(path)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from penchant.study._jobs import LOOKS, Job
 from penchant.study._probing import Probing
-from penchant.tasks import Task
+from penchant.tasks import Task, evaluate
 from penchant.training import one_thread
 
 STEPS = 3
+SAMPLES = 256
+"""Answers that are timed, of all that the end of a run asks for."""
 START = 4.0
 """Seconds in which a pool's processes load torch."""
 
@@ -30,7 +32,7 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
         for job in jobs:
             task = tasks[job.task]
             shape = (task.seen_values(), task.shape, task.outputs)
-            alike = (job.design, job.settings.width, *shape)
+            alike = (job.design, job.settings.width, job.probes, *shape)
             if alike not in cost:
                 cost[alike] = _seconds(job, task)
             total += cost[alike]
@@ -48,4 +50,10 @@ def _seconds(job: Job, task: Task) -> float:
     split.score(task.answering(training.network, training.minimised), final=False)
     probing = Probing(job.probes, training.network, training.minimised, split, job.seed)
     probing.looked(training.step)
-    return steps * job.steps + (time.perf_counter() - started) * LOOKS
+    looks = (time.perf_counter() - started) * LOOKS
+    few = split.inputs[:SAMPLES]
+    started = time.perf_counter()
+    evaluate(training.network, few)
+    # The end asks about every sample seen, once to see that all is finite and once to score.
+    end = 2 * len(split.inputs) / len(few) * (time.perf_counter() - started)
+    return steps * job.steps + looks + end
