@@ -84,11 +84,7 @@ def test_designs_alone_replace_the_default() -> None:
         ),
         (
             [{}, {"family": "dense"}, {"encoding": "nerf"}],
-            [
-                "relu depth=3 family=coordinate optimizer=muon",
-                "relu depth=2 start_bias=0 family=dense optimizer=adam",
-                "relu+nerf",
-            ],
+            ["coordinate+relu", "dense+relu", "coordinate+relu+nerf"],
         ),
         (
             [{"activation": "a/mine.py:Snake"}, {"activation": "b/mine.py:Snake"}],

@@ -171,7 +171,7 @@ def test_a_record_of_before_is_still_read() -> None:
         ({"probes": ["gradient"]}, ["probes.0='gradient'", "'gradients' or 'blocks'"]),
         (
             {"probes": ["blocks"], "also": ["effective_depth"]},
-            ["effective_depth", "plain+relu has no residual blocks", "identity_share"],
+            ["effective_depth", "plain-8+relu has no residual blocks", "identity_share"],
         ),
     ],
 )

@@ -47,7 +47,7 @@ def test_residual_and_plain_pair() -> None:
 
 
 def test_labels_and_defaults() -> None:
-    assert ResNetDesign(skip="none", activation="sine", divergence="kl").label == "plain+sine+kl"
+    assert ResNetDesign(skip="none", activation="sine", divergence="kl").label == "plain-20+sine+kl"
     one = ResNetDesign().resolved()
     assert (one.optimizer, one.learning_rate, one.weight_decay) == ("momentum", 0.1, 1e-4)
     bare = ResNetDesign(normalisation="none", activation="sine").resolved()
@@ -86,11 +86,16 @@ def test_samples_must_be_pictures(shape: tuple[int, ...]) -> None:
 
 def test_a_plan_of_residual_networks() -> None:
     words = {**usual_words(["digits"]), "family": "resnet"}
-    assert list(Plan.of(words).labelled()) == ["plain+relu", "resnet+relu"]
+    assert list(Plan.of(words).labelled()) == ["plain-20+relu", "resnet-20+relu"]
     grid = Plan.of({**words, "vary": {"depth": [8, 14], "skip": ["none", "residual"]}})
     assert list(grid.labelled()) == [
-        "plain+relu depth=8", "resnet+relu depth=8", "plain+relu depth=14", "resnet+relu depth=14",
-    ]  # fmt: skip
+        "plain-8+relu",
+        "resnet-8+relu",
+        "plain-14+relu",
+        "resnet-14+relu",
+    ]
+    bare = ResNetDesign(normalisation="none", block="pre", divergence="l2")
+    assert bare.label == "resnet-20+relu+unnormalised+pre+l2"
 
 
 def test_a_small_study_from_end_to_end() -> None:
@@ -117,6 +122,6 @@ def test_a_small_study_from_end_to_end() -> None:
     }
     assert len(scores) == 4 and min(scores.values()) > 50, scores
     assert [(v.design, v.baseline) for v in results.verdicts] == [
-        (f"resnet+relu optimizer={name}", f"plain+relu optimizer={name}")
+        (f"resnet-8+relu optimizer={name}", f"plain-8+relu optimizer={name}")
         for name in ("momentum", "adam")
     ]

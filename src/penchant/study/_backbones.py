@@ -33,6 +33,11 @@ class Backbone(Layered):
         """The family, the activation, and the divergence where it was chosen."""
         return (self.family, *super().choices)
 
+    @property
+    def label_among_families(self) -> str:
+        """The short name, which says the family already."""
+        return self.label
+
     def resolved(self) -> Self:
         """Return the design with every number filled in, but for the width."""
         decay = 0.05 if self.weight_decay is None else self.weight_decay

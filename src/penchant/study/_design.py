@@ -85,6 +85,11 @@ class Design(BaseModel, ABC):
         return "+".join(self.choices)
 
     @property
+    def label_among_families(self) -> str:
+        """The short name where a study has several families."""
+        return f"{self.family}+{self.label}"
+
+    @property
     @abstractmethod
     def choices(self) -> tuple[str, ...]:
         """The choices that name the design, the divergence among them where one was made."""

@@ -273,15 +273,17 @@ def _labels(designs: list[Design]) -> list[str]:
         "encoding",
         "divergence",
     )  # a design's short name has these already
+    several = len({one.family for one in designs}) > 1
+    names = [one.label_among_families if several else one.label for one in designs]
     namesakes: dict[str, list[Design]] = {}
-    for one in designs:
-        namesakes.setdefault(one.label, []).append(one)
-    fields = {label: differing(alike) for label, alike in namesakes.items()}
+    for name, one in zip(names, designs, strict=True):
+        namesakes.setdefault(name, []).append(one)
+    fields = {name: differing(alike) for name, alike in namesakes.items()}
     labels = []
-    for one in designs:
-        known = {f: getattr(one, f, None) for f in fields[one.label] if f not in named}
+    for name, one in zip(names, designs, strict=True):
+        known = {f: getattr(one, f, None) for f in fields[name] if f not in named}
         extra = [f"{f}={_short(value)}" for f, value in known.items() if value is not None]
-        labels.append(" ".join([one.label, *extra]))
+        labels.append(" ".join([name, *extra]))
     if len(set(labels)) < len(labels):  # two own activations of one name
         labels = [f"{label} #{index + 1}" for index, label in enumerate(labels)]
     return labels

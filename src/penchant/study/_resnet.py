@@ -20,7 +20,7 @@ class ResNetDesign(Backbone):
 
     Example:
         >>> ResNetDesign().label, ResNetDesign(skip="none", activation="gelu").label
-        ('resnet+relu', 'plain+gelu')
+        ('resnet-20+relu', 'plain-20+gelu')
         >>> ResNetDesign(depth=8, width=4).build((8, 8), 10, seed=0)[1].head
         Linear(in_features=16, out_features=10, bias=True)
     """
@@ -66,8 +66,12 @@ class ResNetDesign(Backbone):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Residual or plain, the activation, and the divergence where it was chosen."""
-        return ("plain" if self.skip == "none" else "resnet", *super().choices[1:])
+        """Residual or plain with the depth, the activation, and what else is unusual."""
+        _, activation, *divergence = super().choices
+        kind = "plain" if self.skip == "none" else "resnet"
+        unusual = {"unnormalised": self.normalisation == "none", "pre": self.block == "pre"}
+        named = [name for name, chosen in unusual.items() if chosen]
+        return (f"{kind}-{self.depth}", activation, *named, *divergence)
 
     @property
     def form(self) -> str:

@@ -33,14 +33,10 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
         for label, design in designs.items()
     }
     found += _unequal(counts, plan)
+    # A class is one of a few words, and held-out accuracy asks whether it was learnt by heart.
+    if not isinstance(task, ClassificationTask):
+        found += _by_heart(counts, task.seen_values())
     for label, design in designs.items():
-        by_heart = counts[label] > task.seen_values() / 2
-        # A class is one of a few words, and held-out accuracy asks whether it was learnt by heart.
-        if by_heart and not isinstance(task, ClassificationTask):
-            found.append(
-                f"{label} has {counts[label]:,} parameters, more than half the "
-                f"{task.seen_values():,} seen values: it can learn its samples by heart."
-            )
         if isinstance(task, PictureTask) and isinstance(design, CoordinateDesign):
             found += _sampling_warnings(label, design, task.nyquist)
     if 0 < task.turns < plan.seeds:
@@ -61,6 +57,21 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
             f"The learning rate of {', '.join(fixed)} was given, not tuned like the others."
         )
     return found
+
+
+def _by_heart(counts: Mapping[str, int], seen: int) -> list[str]:
+    """Name the designs that have more parameters than half the seen values."""
+    large = {label: count for label, count in counts.items() if count > seen / 2}
+    if not large:
+        return []
+    least, most = min(large.values()), max(large.values())
+    several = len(large) > 1
+    return [
+        f"{', '.join(large)} {'have' if several else 'has'} {least:,}"
+        + (f" to {most:,}" if least < most else "")
+        + f" parameters, more than half the {seen:,} seen values: "
+        + f"{'they' if several else 'it'} can learn the samples by heart."
+    ]
 
 
 def _unequal(counts: Mapping[str, int], plan: Plan) -> list[str]:
