@@ -64,7 +64,9 @@ def draw(path: Path, seed: int = 0) -> Path:
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """The command line in a process of its own, as a user has it."""
-    code = "import penchant.cli; penchant.cli.main()"
+    # A child of a background job inherits that interrupts are ignored; a terminal's does not.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import penchant.cli; penchant.cli.main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=cwd,

@@ -96,7 +96,7 @@ REFUSED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("mine.py:Nothing", "-i", "3"): ("Nothing", "known"),
     ("mine.py", "-i", "3"): ("mine.py:Class",),
     ("other.py:Net", "-i", "3"): ("no file",),
-    ("resnet", "-i", "3"): ("known: coordinate, scanning, tdnn",),
+    ("resnet", "-i", "3"): ("known: coordinate, resnet-18,",),
     ("mine.py:Net", "-i", "1x28x28", "--depth", "0"): ("depth=0",),
 }
 

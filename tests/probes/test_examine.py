@@ -20,7 +20,9 @@ def _dead(network: nn.Sequential, layer: int) -> nn.Sequential:
 def test_pictures_in_a_residual_network_get_every_probe() -> None:
     network = ResNet(8, channels=1, width=4)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    found = examine(network, torch.randn(16, 1, 12, 12), torch.arange(16) % 10, CrossEntropy())
+    found = examine(
+        network, torch.randn(16, 1, 12, 12), torch.arange(16) % 10, CrossEntropy("softmax")
+    )
     assert not found.left_out
     assert list(found.reports) == ["gradients", "signal", "activity", "identity", "paths", "shift"]
     assert not found.findings
