@@ -40,6 +40,15 @@ def compare(
             "A single design outside the grid, such as activation=relu,encoding=fourier.",
         ),
     ] = None,
+    family: Annotated[
+        str | None,
+        option(
+            "NAME",
+            "The kind of network of designs that name none: coordinate, dense, tdnn, resnet, vit "
+            "or convnext.",
+            default="coordinate; dense; tdnn",
+        ),
+    ] = None,
     seeds: Annotated[int | None, option("N", "Runs of each design.", default=10)] = None,
     steps: Annotated[
         int | None, option("N", "Optimisation steps.", default="300; 500 on labelled data")
@@ -152,6 +161,7 @@ def compare(
     words = {
         "vary": parse_vary(vary) if vary else None,
         "designs": [parse_fields(text) for text in design] if design else None,
+        "family": family,
         "seeds": seeds,
         "steps": steps,
         "size": size,
