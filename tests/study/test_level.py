@@ -85,6 +85,7 @@ def test_is_where_a_walk_first_meets_the_level(
         ([(1.0, 0.0), (0.5, math.nan), (0.01, 1.0)], 0.5),
         ([(math.inf, 3.0), (0.01, 1.0)], 1.0),
         ([(1.0, 0.0), (0.0, 1.0)], 0.9),  # no logarithm: a line
+        ([(math.nextafter(0.1, 1), 0.0), (0.1, 1.0)], 1.0),  # two losses of one logarithm
         ([(math.nan, 0.0)], None),
     ],
 )

@@ -106,6 +106,7 @@ def at_level(run: Run, level: Level) -> float | None:
 
 def _share(start: float, end: float, level: float) -> float:
     """How much of the way from a start to an end lies before a level."""
-    if min(start, end, level) > 0:
+    # The logarithms of two that are all but equal can be equal; a line is as good between them.
+    if min(start, end, level) > 0 and math.log(start) != math.log(end):
         start, end, level = math.log(start), math.log(end), math.log(level)
     return (level - start) / (end - start)
