@@ -17,7 +17,6 @@ Decisions:
 import hashlib
 import math
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -31,7 +30,7 @@ from penchant.tasks._task import Metric, Score, Split, Task
 
 PREFIX = "teacher"
 
-_VERSION = 1  # part of the fingerprint: raise it whenever the same words would score otherwise
+_VERSION = 2  # part of the fingerprint: raise it whenever the same words would score otherwise
 _MOST_NUMBERS = 100_000_000
 _BOUNDS = {
     "inputs": (1, 100_000),
@@ -40,7 +39,6 @@ _BOUNDS = {
     "ridges": (1, 10_000),
     "degree": (1, 8),
     "test": (10, 1_000_000),
-    "draw": (0, 1_000_000),
 }
 
 
@@ -126,7 +124,6 @@ class _Words:
     ridges: int = 4
     degree: int = 3
     test: int = 2000
-    draw: int = 0
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
@@ -157,8 +154,9 @@ class _Words:
 class TeacherTask(Task):
     """Learn a function of many dimensions from noisy samples of it: a `Teacher`'s.
 
-    Inputs are N(0, I), drawn anew for each seed, as is the noise on what training sees; the
-    function and the held-out samples, which have no noise, are the same for all seeds. Scores are
+    Inputs are N(0, I). Function, samples and the noise on those that training sees are drawn anew
+    for each seed, so that seeds speak for functions of this kind; held-out samples have no noise,
+    and pilots a function of their own. Scores are
     the share of the variance that a network explains, R² = 1 − mean squared error / variance, of
     the held-out samples and of the noisy ones that were seen.
 
@@ -169,7 +167,6 @@ class TeacherTask(Task):
         ridges: directions in which the function varies.
         degree: the function's highest.
         test: held-out samples.
-        draw: which function.
 
     Raises:
         PenchantError: a number that does not fit.
@@ -207,28 +204,18 @@ class TeacherTask(Task):
         return (
             f"a sum of {words.ridges} ridge polynomials up to degree {words.degree} of "
             f"{words.inputs} normal inputs, with variance 1 and mean squared gradient "
-            f"{roughness(words.degree):.3g}; {words.samples:,} samples are seen, with noise of "
-            f"standard deviation {words.noise:g}, drawn anew for each seed; {words.test:,} are "
-            "held out, without noise"
+            f"{roughness(words.degree):.3g}, another for each seed; {words.samples:,} samples are "
+            f"seen, with noise of standard deviation {words.noise:g}; {words.test:,} are held out, "
+            "without noise"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction: the words are all there is."""
         return _again, (asdict(self.words),)
 
-    @cached_property
-    def teacher(self) -> Teacher:
-        """The function."""
-        words = self.words
-        return Teacher(words.inputs, words.ridges, words.degree, words.draw)
-
-    @cached_property
-    def _held_out(self) -> tuple[Tensor, Tensor]:
-        return self._drawn(self.words.test, generator(self.words.draw, "teacher/held-out"))
-
-    def _drawn(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        points = torch.randn(count, self.inputs, generator=draws)
-        return points, self.teacher(points)
+    def teacher(self, seed: int) -> Teacher:
+        """Draw a seed's function."""
+        return Teacher(self.inputs, self.words.ridges, self.words.degree, seed)
 
     def split(self, seed: int, *, validation: bool = False) -> "TeacherSplit":
         """Draw the samples of a seed; see `Task.split`.
@@ -238,14 +225,20 @@ class TeacherTask(Task):
             validation: keep a fifth of the samples from training and compute the held-out metric
                 on it, noise included: a pilot may know no more than training does.
         """
-        points, values = self._drawn(self.words.samples, generator(seed, "teacher/seen"))
+        teacher = self.teacher(seed)
+        points, values = self._drawn(teacher, self.words.samples, generator(seed, "teacher/seen"))
         draws = generator(seed, "teacher/noise")
         noise = torch.randn(values.shape, generator=draws, dtype=torch.float64)
         values = values + self.words.noise * noise
         if not validation:
-            return TeacherSplit(points, values, *self._held_out)
+            draws = generator(seed, "teacher/held-out")
+            return TeacherSplit(points, values, *self._drawn(teacher, self.words.test, draws))
         kept = self.words.samples // 5  # the samples have no order
         return TeacherSplit(points[kept:], values[kept:], points[:kept], values[:kept])
+
+    def _drawn(self, teacher: Teacher, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        points = torch.randn(count, self.inputs, generator=draws)
+        return points, teacher(points)
 
     def seen_values(self) -> int:
         """Count the numbers that training sees: one a sample."""
@@ -334,7 +327,6 @@ def load_teacher(source: str) -> TeacherTask:
     ``ridges``    directions in which the function varies, 4
     ``degree``    the function's highest, 3
     ``test``      held-out samples, 2000
-    ``draw``      which function, 0
     ============  =================================================================================
 
     Args:
