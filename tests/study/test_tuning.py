@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from penchant.nn import ACTIVATIONS
 from penchant.study import CoordinateDesign
-from penchant.study._tuning import best, candidates
+from penchant.study._jobs import Job
+from penchant.study._tuning import best, candidates, compared
 
 REACH = CoordinateDesign.reach
 
@@ -86,3 +87,17 @@ def test_best_is_the_obvious_one(scores: list[float], higher: bool) -> None:
         worst = -math.inf if higher else math.inf
         assert scores[winner] == wanted or wanted == worst
         assert winner <= scores.index(wanted), "the first of equals"
+
+
+def pilot(task: int, design: str, rate: float) -> Job:
+    settings = CoordinateDesign(learning_rate=rate)
+    return Job(task, f"signal {task}", design, settings, 0, 1, 1, "loss", validation=True)
+
+
+def test_each_design_is_given_its_own_best_on_each_signal() -> None:
+    jobs = [pilot(t, design, rate) for t in (0, 1) for design in "ab" for rate in (0.1, 0.2, 0.3)]
+    scores = [3.0, 1.0, 2.0, 5.0, 5.0, math.nan, 1.0, 2.0, 3.0, math.nan, math.nan, math.nan]
+    for higher, chosen in ((False, [1, 3, 6, 9]), (True, [0, 3, 8, 9])):
+        tried = compared(jobs, scores, higher)
+        assert [one.job for one in tried] == jobs
+        assert [index for index, one in enumerate(tried) if one.chosen] == chosen

@@ -5,15 +5,11 @@ and can be written again.
 """
 
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +19,19 @@ from penchant.study._design import Design
 from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Checkpointed, Event, Finished, Job
-from penchant.study._model_file import network_from
+from penchant.study._outcome import Outcome
 from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
-from penchant.study._probing import check_paths, probed_metrics
+from penchant.study._probing import check_paths
 from penchant.study._profiles import default_folder
 from penchant.study._question import questions, shown_metric, target_question
-from penchant.study._results import Pilot, Reconstruction, Results, Run
+from penchant.study._results import Results
 from penchant.study._signals import Signal, listed, load_signals
 from penchant.study._store import MEMORY, Store
-from penchant.study._tuning import best, candidates
-from penchant.study._verdicts import comparisons, verdicts
-from penchant.study._warnings import grid_warnings, once, plan_warnings, run_warnings
+from penchant.study._tuning import Tried, candidates, compared
+from penchant.study._verdicts import comparisons
+from penchant.study._warnings import early_warnings
 from penchant.study._width import with_widths
-from penchant.tasks import Metric, PictureTask, Task
-from penchant.version import __version__
+from penchant.tasks import Task
 
 Listener = Callable[[Event], None]
 
@@ -99,34 +94,6 @@ class Study:
         words = plan.model_dump(exclude_unset=True)
         return cls(signals, out=default_folder(path, profile) if out is None else out, **words)
 
-    def _with_widths(self) -> tuple[dict[str, Design], ...]:
-        """For each signal its designs by label: resolved and with widths, before pilots.
-
-        What fails in a user's own activation, or does not fit a task, fails here, before any file
-        is made.
-        """
-        for task in self.tasks:
-            for one in self.plan.labelled().values():
-                one.divergence_of(task)
-        return tuple(
-            with_widths(
-                {label: one.resolved() for label, one in self.plan.labelled().items()},
-                task,
-                self.plan.match,
-                self.plan.baselines(),
-            )
-            for task in self.tasks
-        )
-
-    @cached_property
-    def pilot_jobs(self) -> list[Job]:
-        """The pilots: for each signal and design, its candidates in order."""
-        return [
-            self._job(index, label, tried, PILOT_SEED, validation=True)
-            for index in range(len(self.tasks))
-            for label, tried in self._candidates(index)
-        ]
-
     def run(
         self, *, jobs: int = 1, on_event: Listener | None = None, fresh: bool = False
     ) -> Results:
@@ -146,12 +113,12 @@ class Study:
             raise PenchantError(f"jobs={jobs}: at least 1 process is needed")
         with self._opened(fresh) as store, _executor(jobs, self.tasks) as executor:
             self._perform(self.pilot_jobs, store, executor, on_event)
-            planned = self.run_jobs(store)
-            self._perform(planned, store, executor, on_event)
+            self._perform(self.run_jobs(store), store, executor, on_event)
             store.set_fact("finished", store.fact("finished") or _now())
-            results = self._results(store)
+            outcome = self._outcome(store)
+            results = outcome.results(self.folder)
             if self.folder is not None:
-                _folder.export(self.folder, results, self._network_files(planned, store))
+                _folder.export(self.folder, results, outcome.network_files())
         return results
 
     def results(self) -> Results:
@@ -166,7 +133,7 @@ class Study:
             missing = self.missing(store)
             if missing:
                 raise PenchantError(f"{self.folder}: {len(missing)} runs are missing; run it again")
-            return self._results(store)
+            return self._outcome(store).results(self.folder)
 
     def remaining(self) -> int:
         """Count the runs and pilots that are still to be done."""
@@ -179,24 +146,6 @@ class Study:
         with self._opened(fresh=False) as store:
             return self.missing(store)
 
-    @property
-    def jobs(self) -> list[Job]:
-        """The whole study: its pilots, then its runs, as yet untuned."""
-        return self.pilot_jobs + self._planned(self.designs)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is known before the first run of how the comparison could mislead."""
-        return self._warnings(self.designs)
-
-    def _warnings(self, signals: Sequence[Mapping[str, Design]]) -> tuple[str, ...]:
-        found = [
-            (task.name, warning)
-            for task, designs in zip(self.tasks, signals, strict=True)
-            for warning in plan_warnings(self.plan, designs, task)
-        ]
-        return tuple(once(found, [task.name for task in self.tasks]))
-
     def missing(self, store: Store) -> list[Job]:
         """List what a store lacks: pilots first; runs that wait for pilots are as yet untuned."""
         done = store.done()
@@ -205,21 +154,64 @@ class Study:
             return pilots + self._planned(self.designs)
         return [job for job in self.run_jobs(store) if self._id(job) not in done]
 
+    @property
+    def jobs(self) -> list[Job]:
+        """The whole study: its pilots, then its runs, as yet untuned."""
+        return self.pilot_jobs + self._planned(self.designs)
+
+    @cached_property
+    def pilot_jobs(self) -> list[Job]:
+        """The pilots: for each signal and design, its candidates in order."""
+        return [
+            self._job(index, label, tried, PILOT_SEED, validation=True)
+            for index in range(len(self.tasks))
+            for label, tried in self._candidates(index)
+        ]
+
+    def run_jobs(self, store: Store) -> list[Job]:
+        """Return the study's runs, with the settings that its finished pilots chose."""
+        return self._planned(self._chosen(self._tried(store)))
+
     def estimate(self, *, jobs: int = 1) -> float:
         """Estimate the wall seconds of the whole study by timing a few steps of each design."""
         return seconds_of(self.jobs, self.tasks, jobs)
 
-    def run_jobs(self, store: Store) -> list[Job]:
-        """Return the study's runs, with the settings that its finished pilots chose."""
-        return self._planned(self._chosen(self._pilots(store)))
+    @property
+    def comparisons(self) -> int:
+        """How many verdicts there will be, which share one rate of error."""
+        asked = len(self.questions) + (self.target is not None)
+        each = self.plan.judge == "each"
+        return comparisons(self.plan.baselines(), asked, len(self.tasks), each=each)
 
-    def _chosen(self, pilots: Sequence["_Pilot"]) -> list[dict[str, Design]]:
-        """For each signal its designs by label, as the finished pilots chose them."""
-        picked = {(p.job.task, p.job.design): p.job.settings for p in pilots if p.chosen}
-        return [
-            {label: picked.get((index, label), design) for label, design in designs.items()}
-            for index, designs in enumerate(self.designs)
-        ]
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is known before the first run of how the comparison could mislead."""
+        return early_warnings(self.plan, self.designs, self.tasks)
+
+    def _with_widths(self) -> tuple[dict[str, Design], ...]:
+        """For each signal its designs by label: resolved and with widths, before pilots.
+
+        What fails in a user's own activation, or does not fit a task, fails here, before any file
+        is made.
+        """
+        for task in self.tasks:
+            for one in self.plan.labelled().values():
+                one.divergence_of(task)
+        return tuple(
+            with_widths(
+                {label: one.resolved() for label, one in self.plan.labelled().items()},
+                task,
+                self.plan.match,
+                self.plan.baselines(),
+            )
+            for task in self.tasks
+        )
+
+    def _candidates(self, index: int) -> Iterator[tuple[str, Design]]:
+        for label, design in self.plan.labelled().items():
+            width = self.designs[index][label].width
+            for tried in candidates(design, self.plan.tune):
+                yield label, tried.replaced(width=width)
 
     def _planned(self, designs: Sequence[Mapping[str, Design]]) -> list[Job]:
         # Seeds outermost: an early look at an unfinished study sees whole pairs.
@@ -229,12 +221,6 @@ class Study:
             for seed in range(self.plan.seeds)
             for label, design in designs[index].items()
         ]
-
-    def _candidates(self, index: int) -> Iterator[tuple[str, Design]]:
-        for label, design in self.plan.labelled().items():
-            width = self.designs[index][label].width
-            for tried in candidates(design, self.plan.tune):
-                yield label, tried.replaced(width=width)
 
     def _job(
         self, index: int, label: str, design: Design, seed: int, *, validation: bool = False
@@ -255,138 +241,6 @@ class Study:
 
     def _id(self, job: Job) -> str:
         return job.id(self.tasks[job.task].fingerprint)
-
-    def _perform(
-        self, jobs: Sequence[Job], store: Store, executor: Executor, on_event: Listener | None
-    ) -> None:
-        done = store.done()
-        left = [job for job in jobs if self._id(job) not in done]
-
-        def begun(job: Job) -> bytes | None:
-            kept = store.checkpoint(self._id(job))
-            return None if kept is None else kept[1]
-
-        for event in executor(left, self.tasks, begun):
-            if isinstance(event, Checkpointed):
-                store.set_checkpoint(self._id(event.job), event.step, event.state)
-                continue
-            if isinstance(event, Finished):
-                store.add(event.run, event.network)
-            if on_event is not None:
-                on_event(event)
-
-    def _pilots(self, store: Store) -> list["_Pilot"]:
-        found: list[_Pilot] = []
-        for _, group in groupby(self.pilot_jobs, key=lambda job: (job.task, job.design)):
-            jobs = list(group)
-            scores = [store.run(self._id(job)).metrics[job.metric] for job in jobs]
-            winner = best(scores, self.shown.higher_is_better)
-            found += [
-                _Pilot(job, score, place == winner)
-                for place, (job, score) in enumerate(zip(jobs, scores, strict=True))
-            ]
-        return found
-
-    def _results(self, store: Store) -> Results:
-        pilots = self._pilots(store)
-        chosen = self._chosen(pilots)
-        planned = self._planned(chosen)
-        runs = tuple(self._with_levels(_named(store.run(self._id(job)), job)) for job in planned)
-        baselines, target = self.plan.baselines(), self.target
-        each, m = self.plan.judge == "each", self.comparisons
-        return Results(
-            folder=self.folder,
-            plan={
-                "signals": [task.name for task in self.tasks],
-                "notices": [f"{t.name}: {notice}" for t in self.tasks for notice in t.notices],
-                **self.plan.model_dump(),
-                "noun": self.tasks[0].noun,
-                "baseline": self.plan.baseline_label(),
-                "comparisons": m,
-                "metric": self.metric.name,
-                "margin": self.metric.margin,
-                "unit": self.metric.unit,
-                "higher_is_better": self.metric.higher_is_better,
-                "metrics": [asdict(metric) for metric in self._metrics()],
-            },
-            designs=tuple(baselines),
-            axes=self.plan.axes(),
-            metric=self.metric.name,
-            runs=runs,
-            pilots=tuple(p.named() for p in pilots),
-            verdicts=tuple(
-                verdict
-                for question in self.questions
-                for verdict in verdicts(runs, baselines, question, m, each=each)
-            ),
-            target_verdicts=verdicts(runs, baselines, target, m, each=each) if target else (),
-            steps_to_target={run.id: target.answer(run) for run in runs} if target else {},
-            reconstructions=tuple(self._reconstructions(planned, store)),
-            warnings=(
-                *self._warnings(chosen),
-                *run_warnings(runs),
-                *grid_warnings(runs, self.tasks, self.metric.name),
-            ),
-            method=self._method(store),
-            baselines=baselines,
-        )
-
-    @property
-    def comparisons(self) -> int:
-        """How many verdicts there will be, which share one rate of error."""
-        asked = len(self.questions) + (self.target is not None)
-        each = self.plan.judge == "each"
-        return comparisons(self.plan.baselines(), asked, len(self.tasks), each=each)
-
-    def _with_levels(self, run: Run) -> Run:
-        """Add what is read off the run's curve to its metrics."""
-        read = {q.metric.name: q.value(run) for q in self.questions if q.goal}
-        return replace(run, metrics={**run.metrics, **read})
-
-    def _metrics(self) -> list[Metric]:
-        """List every metric that the results hold numbers of, with the plan's margin."""
-        scored = [*self.tasks[0].metrics, *probed_metrics(self.plan.probes)]
-        judged = [*self.questions, *([self.target] if self.target else [])]
-        return list({m.name: m for m in [*scored, *(one.metric for one in judged)]}.values())
-
-    def _reconstructions(self, jobs: Sequence[Job], store: Store) -> Iterator[Reconstruction]:
-        for index, task in enumerate(self.tasks):
-            if not isinstance(task, PictureTask):
-                continue
-            yield Reconstruction(task.name, "", 0, task.picture.values)
-            split = task.split(0)
-            for job in jobs:
-                if job.task == index and job.seed == 0:
-                    network = network_from(store.network(self._id(job)), job.settings, task, seed=0)
-                    divergence = job.settings.divergence_of(task)
-                    picture = split.reconstruct(task.answering(network, divergence))
-                    yield Reconstruction(task.name, job.design, 0, picture)
-
-    def _network_files(
-        self, jobs: Sequence[Job], store: Store
-    ) -> Iterator[tuple[str, Design, Task, bytes]]:
-        for job in jobs:
-            several = f"{_folder.file_name(job.signal)}--" if len(self.tasks) > 1 else ""
-            name = f"{several}{_folder.file_name(job.design)}--seed{job.seed}.safetensors"
-            yield name, job.settings, self.tasks[job.task], store.network(self._id(job))
-
-    def _method(self, store: Store) -> dict[str, str]:
-        import numpy
-        import scipy
-        import torch
-
-        where = f"{self.folder}/{_folder.PLAN}" if self.folder is not None else _folder.PLAN
-        return {
-            "command": store.fact("command") or f"penchant run {where}",
-            "started": store.fact("started") or "",
-            "finished": store.fact("finished") or "",
-            "penchant": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "scipy": scipy.__version__,
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        }
 
     @contextmanager
     def _opened(self, fresh: bool) -> Iterator[Store]:
@@ -409,6 +263,52 @@ class Study:
                 _folder.write_plan(self.folder, self.plan, self.paths)
             yield store
 
+    def _perform(
+        self, jobs: Sequence[Job], store: Store, executor: Executor, on_event: Listener | None
+    ) -> None:
+        done = store.done()
+        left = [job for job in jobs if self._id(job) not in done]
+
+        def begun(job: Job) -> bytes | None:
+            kept = store.checkpoint(self._id(job))
+            return None if kept is None else kept[1]
+
+        for event in executor(left, self.tasks, begun):
+            if isinstance(event, Checkpointed):
+                store.set_checkpoint(self._id(event.job), event.step, event.state)
+                continue
+            if isinstance(event, Finished):
+                store.add(event.run, event.network)
+            if on_event is not None:
+                on_event(event)
+
+    def _tried(self, store: Store) -> list[Tried]:
+        scores = [store.run(self._id(job)).metrics[job.metric] for job in self.pilot_jobs]
+        return compared(self.pilot_jobs, scores, self.shown.higher_is_better)
+
+    def _chosen(self, pilots: Sequence[Tried]) -> list[dict[str, Design]]:
+        """For each signal its designs by label, as the finished pilots chose them."""
+        picked = {(p.job.task, p.job.design): p.job.settings for p in pilots if p.chosen}
+        return [
+            {label: picked.get((index, label), design) for label, design in designs.items()}
+            for index, designs in enumerate(self.designs)
+        ]
+
+    def _outcome(self, store: Store) -> Outcome:
+        tried = self._tried(store)
+        chosen = self._chosen(tried)
+        return Outcome(
+            plan=self.plan,
+            tasks=self.tasks,
+            questions=self.questions,
+            target=self.target,
+            comparisons=self.comparisons,
+            tried=tried,
+            jobs=self._planned(chosen),
+            warnings=early_warnings(self.plan, chosen, self.tasks),
+            store=store,
+        )
+
     def _repr_html_(self) -> str:
         from html import escape
 
@@ -418,17 +318,6 @@ class Study:
             f"{self.plan.seeds} seeds, {self.plan.steps} steps, {self.plan.tune} pilots.</p>"
             f"<ul>{rows}</ul>"
         )
-
-
-@dataclass(frozen=True)
-class _Pilot:
-    job: Job
-    score: float
-    chosen: bool
-
-    def named(self) -> Pilot:
-        settings = self.job.settings.model_dump()
-        return Pilot(self.job.signal, self.job.design, settings, self.score, self.chosen)
 
 
 @contextmanager
@@ -443,11 +332,6 @@ def _executor(jobs: int, tasks: Sequence[Task]) -> Iterator[Executor]:
 def _pilot_metric(name: str) -> str:
     # Pilots are judged on the validation samples, which take the held-out metrics' place.
     return name.replace("_seen", "_held_out")
-
-
-def _named(run: Run, job: Job) -> Run:
-    # A run's id holds what its numbers depend on; names and paths are this study's and may differ.
-    return replace(run, signal=job.signal, design=job.design, settings=job.settings.model_dump())
 
 
 def _now() -> str:

@@ -16,8 +16,26 @@ GRID_SEEDS = 3
 """Seeds on which designs are held against a plain grid."""
 
 
+def early_warnings(
+    plan: Plan, designs: Sequence[Mapping[str, Design]], tasks: Sequence[Task]
+) -> tuple[str, ...]:
+    """Say once what can be known before the first run, on all signals.
+
+    Args:
+        plan: the study's plan.
+        designs: for each task, resolved and with widths, by label.
+        tasks: the study's.
+    """
+    found = [
+        (task.name, warning)
+        for task, its_designs in zip(tasks, designs, strict=True)
+        for warning in plan_warnings(plan, its_designs, task)
+    ]
+    return tuple(once(found, [task.name for task in tasks]))
+
+
 def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list[str]:
-    """Say what can be known before the first run.
+    """Say what can be known before the first run on one signal.
 
     Args:
         plan: the study's plan.
