@@ -12,7 +12,14 @@ from penchant.study import Study
 from penchant.study._folder import _places
 from penchant.study._plan import read_toml, usual_words
 from penchant.study._signals import signal_places
-from penchant.tasks import ClassificationTask, Labelled, Picture, PictureTask, load_labelled
+from penchant.tasks import (
+    ClassificationTask,
+    Labelled,
+    Picture,
+    PictureTask,
+    TeacherTask,
+    load_labelled,
+)
 
 Waves = Callable[..., Picture]
 
@@ -210,6 +217,27 @@ def test_a_function_is_named_like_data(here: Path) -> None:
     assert Study.read("out/study.toml").remaining() == 0
     with pytest.raises(PenchantError, match="not scored alike"):
         Study([source, "digits"], **SHORT)
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "said"),
+    [
+        ("held_out", "random:0.2", "its option test"),
+        ("held_out", "random:0.5", "its option test"),
+        ("size", 64, "for pictures"),
+        ("noise", 0.2, "teacher:inputs=10,noise=0.1"),
+        ("augment", "flip", "for labelled pictures"),
+    ],
+)
+def test_words_that_mean_nothing_to_a_function(word: str, value: object, said: str) -> None:
+    for signal in ("teacher:inputs=3", TeacherTask(inputs=3)):
+        with pytest.raises(PenchantError) as caught:
+            Study(signal, **{word: value}, **SHORT)
+        message = str(caught.value)
+        assert message.startswith(f"{word}={value!r}: teacher:inputs=3 is a function")
+        assert said in message and "\n" not in message
+    usual = {"held_out": "test", "size": 32, "noise": 0, "augment": ""}
+    assert Study("teacher:inputs=3", **{word: usual[word]}, **SHORT).tasks[0].inputs == 3
 
 
 # Files of labelled data

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from penchant.errors import PenchantError
-from penchant.study._plan import BUILT_IN, Plan, is_name
+from penchant.study._plan import BUILT_IN, DENSE_WORDS, Plan, is_name
 from penchant.tasks import (
     ClassificationTask,
     HeldOut,
@@ -14,6 +14,7 @@ from penchant.tasks import (
     Picture,
     PictureTask,
     Task,
+    TeacherTask,
     builtin_picture,
     find_pictures,
     is_labelled,
@@ -25,6 +26,14 @@ from penchant.tasks import (
 
 Signal = str | Path | Picture | Labelled | np.ndarray | Task
 """A picture's path, a folder of them, labelled data by name or path, what was loaded, or a task."""
+
+OF_FUNCTIONS = {
+    "held_out": "what its option test says: so many samples, drawn apart from the seen ones",
+    "size": "a word for pictures; its samples are rows of numbers",
+    "noise": "an option of its own, as in teacher:inputs=10,noise=0.1",
+    "augment": "a word for labelled pictures; its samples are rows of numbers",
+}
+"""What a plan's words for data mean to a function to learn, which takes none of them."""
 
 
 def listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
@@ -102,6 +111,8 @@ def _task_at(place: str, plan: Plan) -> Task:
 
 
 def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str) -> Task:
+    if isinstance(signal, TeacherTask):
+        _check_function(signal, plan)
     if plan.noise and isinstance(signal, Labelled | Task):
         kind = "labelled data" if isinstance(signal, Labelled) else "a task that is made already"
         raise PenchantError(
@@ -121,3 +132,14 @@ def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str)
         values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
         signal = Picture(name, values)
     return PictureTask(signal, HeldOut.parse(plan.held_out), plan.noise)
+
+
+def _check_function(task: TeacherTask, plan: Plan) -> None:
+    """Refuse words that would say nothing."""
+    usual = Plan(**DENSE_WORDS)
+    for word, meaning in OF_FUNCTIONS.items():
+        value = getattr(plan, word)
+        if value != getattr(usual, word):
+            raise PenchantError(
+                f"{word}={value!r}: {task.name} is a function to learn; {word} is {meaning}"
+            )
