@@ -253,6 +253,12 @@ SENTENCES: dict[str, tuple[list[float], dict[str, object], str]] = {
         "sine is equivalent to relu: no difference on average (the same in all 6 seeds), within "
         "the margin of 0.5 dB.",
     ),
+    "a margin of one": (
+        [0.0] * 6,
+        {"metric": Metric("gradient_decay", "decades", 1.0), "margin": 1.0},
+        "sine is equivalent to relu: no difference on average (the same in all 6 seeds), within "
+        "the margin of 1 decade.",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from penchant.cli._words import counted, duration
 from penchant.nn import count_parameters
-from penchant.study import Design, Job, Study, differing
+from penchant.study import Design, Job, Study, amount, differing, with_unit
 from penchant.tasks import Metric, PictureTask, Task
 
 MOST_LISTED = 20
@@ -64,7 +64,8 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
     if plan.also:
         yield "also", [_margin(question.metric) for question in study.questions[1:]]
     if plan.target is not None:
-        yield "target", [f"{plan.target:g} {metric.unit}; the steps to it get verdicts too"]
+        goal = with_unit(f"{plan.target:g}", metric.unit)
+        yield "target", [f"{goal}; the steps to it get verdicts too"]
     if plan.probes:
         yield "probes", [", ".join(plan.probes)]
     if plan.judge == "each":
@@ -75,7 +76,7 @@ def _parts(study: Study) -> Iterator[tuple[str, list[str]]]:
 
 
 def _margin(metric: Metric) -> str:
-    return f"{metric.name}, a margin of {metric.margin:g} {metric.unit}".rstrip()
+    return f"{metric.name}, a margin of {amount(f'{metric.margin:g}', metric.unit)}"
 
 
 def _baselines(study: Study) -> Iterator[str]:

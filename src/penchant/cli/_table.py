@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penchant.cli._screen import Screen
-from penchant.study import Results, Verdict
+from penchant.study import Results, Verdict, with_unit
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,7 +42,7 @@ def closing(results: Results, screen: Screen) -> None:
         judged = [verdict for verdict in results.verdicts if verdict.metric == metric]
         _say(judged, order, "", screen, "" if metric == results.metric else metric_name(metric))
     if results.target_verdicts:
-        target = f"{results.plan['target']:g} {results.plan['unit']}".rstrip()
+        target = with_unit(f"{results.plan['target']:g}", str(results.plan["unit"]))
         _say(results.target_verdicts, order, f"steps to {target}: ", screen)
     for warning in results.warnings:
         screen.say(f"warning: {warning}", style="yellow")

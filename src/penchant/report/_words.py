@@ -5,7 +5,7 @@ from math import floor, isfinite, log10
 
 from penchant.pages import counted, plain
 from penchant.report import _reading as reading
-from penchant.study import Results
+from penchant.study import Results, amount, with_unit
 
 SYMBOLS = {
     "better": "▲",
@@ -113,10 +113,7 @@ def decimals(results: Results, metric: str | None = None) -> int:
 def margin(results: Results, metric: str | None = None) -> str:
     """A metric's margin with its unit; empty where there is none."""
     one = reading.metric(results, metric)
-    own = difference_unit(results, metric)
-    if one.margin == 1:
-        own = own.removesuffix("s")
-    return f"{one.margin:g}{NO_BREAK if own else ''}{own}" if one.margin else ""
+    return amount(f"{one.margin:g}", one.unit).replace(" ", NO_BREAK, 1) if one.margin else ""
 
 
 def choices(values: Mapping[str, object]) -> str:
@@ -236,8 +233,7 @@ def target_name(results: Results) -> str:
 
 def goal(results: Results) -> str:
     """The target with its unit."""
-    own = unit(results)
-    return f"{reading.target(results):g}{NO_BREAK if own else ''}{own}"
+    return with_unit(f"{reading.target(results):g}", unit(results)).replace(" ", NO_BREAK, 1)
 
 
 def name_of(results: Results, metric: str) -> str:

@@ -32,6 +32,8 @@ from penchant.study._results import Results as Results
 from penchant.study._results import Run as Run
 from penchant.study._results import Verdict as Verdict
 from penchant.study._results import VerdictWord as VerdictWord
+from penchant.study._sentence import amount as amount
+from penchant.study._sentence import with_unit as with_unit
 from penchant.study._study import Study as Study
 from penchant.study._verdict import judge as judge
 
@@ -63,6 +65,7 @@ __all__ = [
     "Verdict",
     "VerdictWord",
     "WorkerError",
+    "amount",
     "design",
     "differing",
     "fit",
@@ -70,4 +73,5 @@ __all__ = [
     "load",
     "parse_fields",
     "parse_vary",
+    "with_unit",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from penchant.errors import PenchantError, nearest
 from penchant.study._results import Run
+from penchant.study._sentence import with_unit
 from penchant.tasks import Metric
 
 FORM = "metric@watched=value, such as gap_nll@nll_seen=0.1"
@@ -36,7 +37,7 @@ class Level:
         return replace(self.read, name=name, watched=False)
 
     def __str__(self) -> str:
-        return f"{self.watched.name} {self.value:g} {self.watched.unit}".rstrip()
+        return f"{self.watched.name} {with_unit(f'{self.value:g}', self.watched.unit)}"
 
 
 def parse_level(text: str, known: Mapping[str, Metric]) -> Level:

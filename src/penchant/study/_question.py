@@ -12,6 +12,7 @@ from penchant.study._level import Level, at_level, parse_level
 from penchant.study._plan import Plan
 from penchant.study._probing import PROBES, probe_of
 from penchant.study._results import Run
+from penchant.study._sentence import with_unit
 from penchant.study._target import steps_to, target_metric
 from penchant.tasks import Metric, Task
 
@@ -64,7 +65,7 @@ def soonest(metric: Metric, target: float, budget: int) -> Question:
         target_metric(target, budget),
         lambda run: steps_to(run, metric, target),
         lambda run: budget,
-        f"{target:g} {metric.unit}".rstrip(),
+        with_unit(f"{target:g}", metric.unit),
         "these count as the whole budget",
     )
 

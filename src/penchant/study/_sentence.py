@@ -36,13 +36,13 @@ def sentence(
         evidence = f"{percent(miss)} interval {span}, {counted(verdict.n, unit_of_n)}"
 
     claim = f"{verdict.design} is {verdict.verdict}"
-    amount = _amount(size, verdict.unit)
+    difference = amount(size, verdict.unit)
     if verdict.verdict in ("better", "worse"):
-        return f"{claim} than {verdict.baseline} by {amount} ({evidence})."
-    finding = f"{amount} {'better' if gain > 0 else 'worse'}" if gain else "no difference"
+        return f"{claim} than {verdict.baseline} by {difference} ({evidence})."
+    finding = f"{difference} {'better' if gain > 0 else 'worse'}" if gain else "no difference"
     finding += f" ({evidence})" if verdict.n == 1 else f" on average ({evidence})"
     if verdict.verdict == "equivalent":
-        matters = _amount(f"{margin:g}", verdict.unit)
+        matters = amount(f"{margin:g}", verdict.unit)
         real = f"a real difference, smaller than matters ({matters})"
         size_of_it = real if low > 0 or high < 0 else f"within the margin of {matters}"
         return f"{claim} to {verdict.baseline}: {finding}, {size_of_it}."
@@ -56,11 +56,25 @@ def sentence(
     return f"{against} is inconclusive: {finding}; {decision}."
 
 
-def _amount(number: str, unit: str) -> str:
-    """A difference with its unit; that of two percentages is in percentage points."""
-    if unit == "%":
-        return f"{number} percentage point" + ("" if number == "1" else "s")
-    return f"{number} {unit}".rstrip()
+def amount(number: str, unit: str) -> str:
+    """A difference with its unit; that of two percentages is in percentage points.
+
+    Example:
+        >>> amount("1", "%"), amount("0.5", "dB"), amount("1", "decades")
+        ('1 percentage point', '0.5 dB', '1 decade')
+    """
+    return with_unit(number, "percentage points" if unit == "%" else unit)
+
+
+def with_unit(number: str, unit: str) -> str:
+    """A number with its unit, which is singular for 1.
+
+    Example:
+        >>> with_unit("1", "nats"), with_unit("1.0", "nats"), with_unit("1", "ms")
+        ('1 nat', '1.0 nats', '1 ms')
+    """
+    plural = len(unit) > 3 and unit.endswith("s") and not unit.endswith("ss")  # not 1 ms, 1 loss
+    return f"{number} {unit.removesuffix('s') if number == '1' and plural else unit}".rstrip()
 
 
 def counted(n: int, unit_of_n: UnitOfN) -> str:
