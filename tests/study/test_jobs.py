@@ -294,9 +294,32 @@ def test_states_are_handed_out_now_and_then(
 ) -> None:
     clock = iter(range(10**6))
     monkeypatch.setattr("penchant.study._jobs.time.thread_time", lambda: float(next(clock)))
+    monkeypatch.setattr("penchant.study._jobs.CHEAP", math.inf)
     _, states = whole(replace(remembering.job(), steps=200), moved)
     gaps = [b.step - a.step for a, b in itertools.pairwise(states)]
     assert gaps and min(gaps) >= 5 and max(gaps) <= 20, "a second here is a look at the clock"
+
+
+@pytest.mark.parametrize(("cost", "steps"), [(0.0, 20), (0.375, 20), (2.0, 100)])
+def test_a_state_that_costs_much_is_handed_out_less_often(
+    cost: float, steps: int, moved: remembering.AugmentedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    class Ticking(Training):
+        def advance(self, steps: int) -> None:
+            nonlocal now
+            now += steps
+            super().advance(steps)
+
+    monkeypatch.setattr("penchant.study._jobs.Training", Ticking)
+    monkeypatch.setattr("penchant.study._jobs.time.thread_time", lambda: now)
+    found = []
+    for event in perform(replace(remembering.job(), steps=230), moved):
+        if isinstance(event, Checkpointed):
+            found.append(event.step)
+            now += cost  # until the listener asks for more
+    assert found == [20, *range(20 + steps, 231, steps)]
 
 
 def test_a_run_says_where_it_is_between_looks(

@@ -88,6 +88,31 @@ def test_a_checkpoint_too_large_for_the_file_is_left_out(
     assert store.checkpoint("a1") == (10, b"small")
 
 
+def test_checkpoints_do_not_make_the_file_grow(tmp_path: Path) -> None:
+    path, state = tmp_path / "study.db", bytes(1_000_000)
+    store = Store(path)
+    for run in range(3):
+        for step in range(5):
+            for id in (f"{run}", f"{run} beside it"):
+                store.set_checkpoint(id, step, state)
+        for id in (f"{run}", f"{run} beside it"):
+            store.add(replace(RUN, id=id), state[:300_000])
+    store.close()
+    # A network moves into its run's state, so the last ones' stay behind as room for more.
+    assert path.stat().st_size < 6 * 300_000 + 2 * 1_000_000
+
+
+def test_a_study_from_before_checkpoints_has_them_now(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    store = Store(path)
+    store.add(RUN, NETWORK)
+    store.database.execute("DROP TABLE checkpoints")
+    store.close()
+    store = Store(path)
+    store.set_checkpoint("b2", 10, b"state")
+    assert store.checkpoint("b2") == (10, b"state") and same(store.run("a1"), RUN)
+
+
 def test_a_closed_store_is_one_file_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     store = Store(path)

@@ -32,6 +32,9 @@ LOOKS = 16
 BETWEEN_CHECKPOINTS = 20.0
 """Processor seconds after which a run hands out its state; what is lost when it is killed."""
 
+CHEAP = 0.4
+"""Processor seconds that handing it out may take; what takes k times as long is k times as rare."""
+
 BETWEEN_SIGNS = 2.0
 """Processor seconds after which a run says where it is, looks apart."""
 
@@ -154,6 +157,7 @@ def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Chec
                 yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
             if checkpoint.due():
                 yield Checkpointed(job, training.step, _state(training, id, curve))
+                checkpoint.took()
         if training.diverged:
             break
         if step < job.steps:
@@ -189,14 +193,21 @@ class _Every:
     """Says when so many processor seconds of this thread have passed."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.last = seconds, time.thread_time()
+        self.seconds = self.wait = seconds
+        self.last = time.thread_time()
 
     def due(self) -> bool:
         now = time.thread_time()
-        if now - self.last < self.seconds:
+        if now - self.last < self.wait:
             return False
-        self.last = now
+        self.last, self.wait = now, self.seconds
         return True
+
+    def took(self) -> None:
+        """Wait longer where what was due has cost much: 300 MB of state take seconds."""
+        now = time.thread_time()
+        self.wait = self.seconds * max(1.0, (now - self.last) / CHEAP)
+        self.last = now
 
 
 def _state(training: Training, id: str, curve: list[Moment]) -> bytes:

@@ -58,8 +58,9 @@ class Store:
             version = self.database.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):
                 raise PenchantError(f"{path} is a study of another version of Penchant ({version})")
-            if version == 0:  # so that looking into a study leaves its file as it is
-                self.database.executescript(SCHEMA)
+            # Also for a study of before there were checkpoints; one that has all stays as it is.
+            self.database.executescript(SCHEMA)
+            if version == 0:
                 self.database.execute(f"PRAGMA user_version = {VERSION}")
                 self.database.commit()
 
@@ -81,10 +82,11 @@ class Store:
         """Keep a finished run; it is on the disk when this returns."""
         record = json.dumps(asdict(run))
         with self._plain_errors(), self.database:
+            # First, so that the network takes the state's place in the file.
+            self.database.execute("DELETE FROM checkpoints WHERE id = ?", (run.id,))
             self.database.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (run.id, record, network)
             )
-            self.database.execute("DELETE FROM checkpoints WHERE id = ?", (run.id,))
 
     def run(self, id: str) -> Run:
         """Return a finished run."""

@@ -32,8 +32,9 @@ def to_bytes(state: Any) -> bytes:
 
     tensors: dict[str, Tensor] = {}
     words = json.dumps(_packed(state, tensors)).encode()
-    content = struct.pack("<Q", len(words)) + words + save(tensors)
-    return _hash(content) + content
+    parts = (struct.pack("<Q", len(words)), words, save(tensors))
+    del tensors  # a state may take a good part of the memory; no more copies than need be
+    return b"".join((_hash(*parts), *parts))
 
 
 def from_bytes(content: bytes) -> Any:
@@ -47,16 +48,19 @@ def from_bytes(content: bytes) -> Any:
     """
     from safetensors.torch import load
 
-    size = len(_hash(b""))
-    if len(content) <= size or _hash(content[size:]) != content[:size]:
+    size = len(_hash())
+    if len(content) <= size or _hash(memoryview(content)[size:]) != content[:size]:
         return None
     (length,) = struct.unpack_from("<Q", content, size)
     begin = size + struct.calcsize("<Q")
     return _unpacked(json.loads(content[begin : begin + length]), load(content[begin + length :]))
 
 
-def _hash(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16, person=VERSION).digest()
+def _hash(*parts: bytes | memoryview) -> bytes:
+    found = hashlib.blake2b(digest_size=16, person=VERSION)
+    for part in parts:
+        found.update(part)
+    return found.digest()
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
