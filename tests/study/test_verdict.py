@@ -253,6 +253,17 @@ SENTENCES: dict[str, tuple[list[float], dict[str, object], str]] = {
         "sine is equivalent to relu: no difference on average (the same in all 6 seeds), within "
         "the margin of 0.5 dB.",
     ),
+    "neither way is better": (
+        [-d for d in WAVES],
+        {"metric": Metric("effective_depth", "blocks", 0.5, neutral=True)},
+        "sine is lower than relu by 14.24 blocks (95 % interval 13.83 to 14.65, 10 seeds).",
+    ),
+    "neither way is better, inconclusive": (
+        WIDE,
+        {"metric": Metric("identity_share", "%", 0.5, neutral=True)},
+        "sine against relu is inconclusive: 0.4 percentage points higher on average (95 % interval "
+        "0.9 lower to 1.8 higher, 6 seeds); about 37 seeds would decide.",
+    ),
     "a margin of one": (
         [0.0] * 6,
         {"metric": Metric("gradient_decay", "decades", 1.0), "margin": 1.0},

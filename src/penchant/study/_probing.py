@@ -116,8 +116,8 @@ PROBES: dict[str, Probe] = {
         _blocks,
         ("identity_share", "effective_depth"),
         (
-            Metric("identity_share", "%", margin=5.0, watched=False),
-            Metric("effective_depth", "blocks", margin=0.5, watched=False),
+            Metric("identity_share", "%", margin=5.0, watched=False, neutral=True),
+            Metric("effective_depth", "blocks", margin=0.5, watched=False, neutral=True),
         ),
     ),
 }

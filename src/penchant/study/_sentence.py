@@ -20,7 +20,9 @@ def sentence(
     """Say the verdict in words.
 
     Numbers have the sign of the statement (better by 2, worse by 2), not that of design − baseline.
+    Of a metric that is neutral, better is said as higher.
     """
+    better, worse = ("higher", "lower") if metric.neutral else ("better", "worse")
     sign = 1 if metric.higher_is_better else -1
     gain = sign * verdict.mean_difference
     low, high = sorted(sign * end for end in verdict.interval)
@@ -30,23 +32,24 @@ def sentence(
     elif low == high:
         evidence = f"the same in all {counted(verdict.n, unit_of_n)}"
     else:
-        span = f"{ends[0]} worse to {ends[1]} better"
+        span = f"{ends[0]} {worse} to {ends[1]} {better}"
         if low > 0 or high < 0:
             span = " to ".join(ends if low > 0 else reversed(ends))
         evidence = f"{percent(miss)} interval {span}, {counted(verdict.n, unit_of_n)}"
 
-    claim = f"{verdict.design} is {verdict.verdict}"
+    design, baseline = verdict.design, verdict.baseline
     difference = amount(size, verdict.unit)
+    way = better if gain > 0 else worse
     if verdict.verdict in ("better", "worse"):
-        return f"{claim} than {verdict.baseline} by {difference} ({evidence})."
-    finding = f"{difference} {'better' if gain > 0 else 'worse'}" if gain else "no difference"
+        return f"{design} is {way} than {baseline} by {difference} ({evidence})."
+    finding = f"{difference} {way}" if gain else "no difference"
     finding += f" ({evidence})" if verdict.n == 1 else f" on average ({evidence})"
     if verdict.verdict == "equivalent":
         matters = amount(f"{margin:g}", verdict.unit)
         real = f"a real difference, smaller than matters ({matters})"
         size_of_it = real if low > 0 or high < 0 else f"within the margin of {matters}"
-        return f"{claim} to {verdict.baseline}: {finding}, {size_of_it}."
-    against = f"{verdict.design} against {verdict.baseline}"
+        return f"{design} is equivalent to {baseline}: {finding}, {size_of_it}."
+    against = f"{design} against {baseline}"
     if verdict.verdict == "descriptive":
         least = counted(FEWEST, unit_of_n)
         return f"{against}: {finding}; descriptive only, as a verdict takes at least {least}."

@@ -32,6 +32,8 @@ class Metric:
     higher_is_better: bool = True
     watched: bool = field(default=True, repr=False)
     """Whether it is scored while a run trains, or at the end alone (see `Split.score`)."""
+    neutral: bool = field(default=False, repr=False)
+    """Whether neither way is better: it is described. Verdicts' *better* then means higher."""
 
 
 @dataclass(frozen=True)
