@@ -256,7 +256,7 @@ SENTENCES: dict[str, tuple[list[float], dict[str, object], str]] = {
     "neither way is better": (
         [-d for d in WAVES],
         {"metric": Metric("effective_depth", "blocks", 0.5, neutral=True)},
-        "sine is lower than relu by 14.24 blocks (95 % interval 13.83 to 14.65, 10 seeds).",
+        "sine is lower than relu by 14.24 blocks (95 % interval 13.81 to 14.67, 10 seeds).",
     ),
     "neither way is better, inconclusive": (
         WIDE,
