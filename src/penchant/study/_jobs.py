@@ -75,7 +75,7 @@ class Job:
         rate = self.settings.learning_rate
         assert rate is not None, "a job's design is resolved"
         return Training(
-            self.settings.build(task.shape, task.outputs, self.seed),
+            task.wrapped(self.settings.build(task.shape, task.outputs, self.seed), split),
             self.settings.divergence_of(task),
             split.inputs,
             split.targets,

@@ -112,7 +112,7 @@ def read_model(
 
 def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> nn.Module:
     """Build a design's network and fill it with stored tensors."""
-    network = design.build(task.shape, task.outputs, seed)
+    network = task.wrapped(design.build(task.shape, task.outputs, seed), task.split(seed))
     network.load_state_dict(load_tensors(tensors))
     return network
 

@@ -234,7 +234,7 @@ def check_paths(metrics: Sequence[str], designs: Mapping[str, Design], task: Tas
         return
     split = task.split(0)
     for label, design in designs.items():
-        network = design.build(task.shape, task.outputs, seed=0)
+        network = task.wrapped(design.build(task.shape, task.outputs, seed=0), split)
         few = slice(2)
         divergence = design.divergence_of(task)
         found = _blocks(network, divergence, split.inputs[few], split.targets[few])

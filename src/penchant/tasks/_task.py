@@ -122,6 +122,19 @@ class Task(ABC):
         """Return what `Split.score` is to be given of a network that a divergence has trained."""
         return network
 
+    def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
+        """Return what training and `Split.score` are given of a network that a design built.
+
+        Here the network itself. A task says more where its questions are not the network's: where
+        a ray is asked about and the network answers points, or where a network makes a whole
+        picture and has to be shown the part of it that training sees.
+
+        Args:
+            network: newly built; what is returned holds its parameters, and may be it.
+            split: whose training samples alone may be shown to the network.
+        """
+        return network
+
     @abstractmethod
     def split(self, seed: int, *, validation: bool = False) -> Split:
         """Divide the data for a seed.
