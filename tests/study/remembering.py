@@ -11,7 +11,7 @@ from torch import nn
 from training.networks import drawing, jittered
 
 from penchant.study import CoordinateDesign, Job, _jobs
-from penchant.tasks import PictureSplit, PictureTask
+from penchant.tasks import GridSplit, PictureTask
 
 if multiprocessing.current_process().name != "MainProcess":
     # In a worker, which no test can reach otherwise: a state after every step.
@@ -40,7 +40,7 @@ class AugmentedTask(PictureTask):
         _, arguments = super().__reduce__()
         return AugmentedTask, arguments
 
-    def split(self, seed: int, *, validation: bool = False) -> PictureSplit:
+    def split(self, seed: int, *, validation: bool = False) -> GridSplit:
         split = super().split(seed, validation=validation)
         split.augment = jittered
         return split

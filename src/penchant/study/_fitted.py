@@ -20,8 +20,8 @@ from penchant.study._fully_connected import CoordinateDesign, FullyConnected
 from penchant.study._jobs import final_score
 from penchant.study._model_file import Signal, model_bytes, read_model
 from penchant.tasks import (
+    GridSplit,
     Picture,
-    PictureSplit,
     PictureTask,
     coordinates,
     evaluate,
@@ -215,7 +215,7 @@ def fit_design(fields: dict[str, object]) -> CoordinateDesign:
     return chosen.resolved()
 
 
-def _psnr(training: Training, split: PictureSplit, answer: nn.Module) -> float:
+def _psnr(training: Training, split: GridSplit, answer: nn.Module) -> float:
     """Estimate the PSNR on seen samples from the last batch, where that is what was minimised."""
     if not isinstance(training.minimised, L2):
         return split.score(answer, final=False).metrics["psnr_seen"]

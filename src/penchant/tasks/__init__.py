@@ -10,9 +10,12 @@ from penchant.tasks._data_sets import is_labelled as is_labelled
 from penchant.tasks._data_sets import is_sound as is_sound
 from penchant.tasks._data_sets import load_labelled as load_labelled
 from penchant.tasks._data_sets import source_and_options as source_and_options
+from penchant.tasks._evaluate import evaluate as evaluate
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
+from penchant.tasks._grid_task import GridSplit as GridSplit
+from penchant.tasks._grid_task import GridTask as GridTask
 from penchant.tasks._held_out import HeldOut as HeldOut
 from penchant.tasks._labelled import Labelled as Labelled
 from penchant.tasks._log_mel import LogMel as LogMel
@@ -22,12 +25,11 @@ from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
 from penchant.tasks._picture import find_pictures as find_pictures
 from penchant.tasks._picture import load_picture as load_picture
-from penchant.tasks._reconstruction import PictureSplit as PictureSplit
-from penchant.tasks._reconstruction import PictureTask as PictureTask
-from penchant.tasks._reconstruction import coordinates as coordinates
-from penchant.tasks._reconstruction import evaluate as evaluate
-from penchant.tasks._reconstruction import grid_coordinates as grid_coordinates
-from penchant.tasks._reconstruction import pixel_coordinates as pixel_coordinates
+from penchant.tasks._picture_task import PictureTask as PictureTask
+from penchant.tasks._points import coordinates as coordinates
+from penchant.tasks._points import grid_coordinates as grid_coordinates
+from penchant.tasks._points import lattice as lattice
+from penchant.tasks._points import pixel_coordinates as pixel_coordinates
 from penchant.tasks._recording import Recording as Recording
 from penchant.tasks._recording import load_recording as load_recording
 from penchant.tasks._recording import placed as placed
@@ -52,6 +54,8 @@ __all__ = [
     "ClassificationSplit",
     "ClassificationTask",
     "GaussianClasses",
+    "GridSplit",
+    "GridTask",
     "HeldOut",
     "Labelled",
     "LinearLogits",
@@ -59,7 +63,6 @@ __all__ = [
     "LogMelStream",
     "Metric",
     "Picture",
-    "PictureSplit",
     "PictureTask",
     "QuadraticLogits",
     "Recording",
@@ -81,6 +84,7 @@ __all__ = [
     "is_labelled",
     "is_sound",
     "is_teacher",
+    "lattice",
     "load_labelled",
     "load_picture",
     "load_recording",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks._calibration import calibration_error
-from penchant.tasks._reconstruction import evaluate
+from penchant.tasks._evaluate import evaluate
 from penchant.tasks._stratified import in_turn
 from penchant.tasks._task import Score, Split
 from penchant.tasks._transfer import FEATURES, Transfer

@@ -1,6 +1,8 @@
-"""Which samples a network does not see: a declared pattern over the pixels."""
+"""Which samples a network does not see: a declared pattern over a grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -20,15 +22,15 @@ _PATTERNS = {
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A pattern of held-out pixels.
+    """A pattern of held-out samples.
 
-    ===================  =========================================================
-    ``none``             every pixel is seen
-    ``random:fraction``  round(fraction · pixels) pixels, drawn anew for each seed
-    ``checkerboard``     row + column is odd
-    ``every:k``          row + column is a multiple of k (so ``every:2`` is the
-                         checkerboard with the two colours swapped)
-    ===================  =========================================================
+    ===================  ===========================================================
+    ``none``             every sample is seen
+    ``random:fraction``  round(fraction · samples) samples, drawn anew for each seed
+    ``checkerboard``     the sum of a sample's indices (row + column) is odd
+    ``every:k``          it is a multiple of k (so ``every:2`` is the checkerboard
+                         with the two colours swapped)
+    ===================  ===========================================================
 
     Attributes:
         pattern: the pattern's name.
@@ -36,7 +38,7 @@ class HeldOut:
 
     Example:
         >>> held_out = HeldOut.parse("every:2")
-        >>> held_out.mask(2, 3, seed=0).astype(int)
+        >>> held_out.mask((2, 3), seed=0).astype(int)
         array([[1, 0, 1],
                [0, 1, 0]])
         >>> str(HeldOut.parse("random:.50"))
@@ -80,56 +82,50 @@ class HeldOut:
             return self.pattern
         return f"{self.pattern}:{self.amount}"
 
-    def count(self, height: int, width: int) -> int:
-        """Count the held-out pixels of a picture, the same for every seed.
+    def count(self, shape: Sequence[int]) -> int:
+        """Count the held-out samples of a grid, the same for every seed.
 
         Args:
-            height: rows.
-            width: columns.
+            shape: of the grid, such as rows and columns.
 
         Returns:
-            How many pixels `mask` marks.
+            How many samples `mask` marks.
         """
-        return int(self.mask(height, width, seed=0).sum())
+        return int(self.mask(shape, seed=0).sum())
 
-    def mask(self, height: int, width: int, seed: int) -> Bool[np.ndarray, "height width"]:
-        """Mark the held-out pixels.
+    def mask(self, shape: Sequence[int], seed: int) -> Bool[np.ndarray, "*grid"]:
+        """Mark the held-out samples.
 
         Args:
-            height: rows.
-            width: columns.
+            shape: of the grid.
             seed: the run's seed; only ``random`` asks it.
 
         Returns:
-            True where a pixel is held out.
+            True where a sample is held out.
 
         Raises:
-            PenchantError: the picture is too small: fewer than 2 pixels seen, or none held out.
+            PenchantError: the grid is too small: fewer than 2 samples seen, or none held out.
         """
-        diagonal = np.add.outer(np.arange(height), np.arange(width))
-        if self.pattern == "none":
-            mask = np.zeros((height, width), bool)
-        elif self.pattern == "random":
-            order = torch.randperm(height * width, generator=generator(seed, "held-out")).numpy()
-            mask = np.zeros((height, width), bool)
-            mask.flat[order[: round(self.amount * height * width)]] = True
-        elif self.pattern == "checkerboard":
-            mask = diagonal % 2 == 1
-        else:
-            mask = diagonal % self.amount == 0
+        mask = np.zeros(tuple(shape), bool)
+        if self.pattern == "random":
+            order = torch.randperm(mask.size, generator=generator(seed, "held-out")).numpy()
+            mask.flat[order[: round(self.amount * mask.size)]] = True
+        elif self.pattern != "none":
+            diagonal = reduce(np.add.outer, map(np.arange, shape))
+            checkered = self.pattern == "checkerboard"
+            mask = diagonal % 2 == 1 if checkered else diagonal % self.amount == 0
         self._check(mask)
         return mask
 
-    def _check(self, mask: Bool[np.ndarray, "height width"]) -> None:
-        """Refuse a picture that the pattern leaves nothing of."""
-        height, width = mask.shape
+    def _check(self, mask: Bool[np.ndarray, "*grid"]) -> None:
+        """Refuse a grid that the pattern leaves nothing of."""
         held_out = int(mask.sum())
         seen = mask.size - held_out
         if seen < 2 or (held_out == 0 and self.pattern != "none"):
             raise PenchantError(
-                f"held-out {str(self)!r} on a picture of {width}×{height} pixels: {seen} seen and "
-                f"{held_out} held out; at least 2 must be seen and 1 held out, so take a larger "
-                "picture or another pattern"
+                f"held-out {str(self)!r} of {'×'.join(map(str, mask.shape))} samples: {seen} seen "
+                f"and {held_out} held out; at least 2 must be seen and 1 held out, so take a "
+                "larger signal or another pattern"
             )
 
 

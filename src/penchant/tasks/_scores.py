@@ -5,6 +5,7 @@ error by frequency is plain Fourier analysis and clips nothing.
 """
 
 import math
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Float
@@ -102,11 +103,11 @@ def band_edges(bands: int = 8) -> tuple[float, ...]:
 
 
 def band_energies(
-    values: Float[np.ndarray, "height width channels"], bands: int = 8
+    values: Float[np.ndarray, "*grid channels"], bands: int = 8
 ) -> Float[np.ndarray, "bands"]:
-    r"""Return how much of a picture's energy lies in each radial frequency band.
+    r"""Return how much of a signal's energy lies in each radial frequency band.
 
-    .. math:: E_b = \frac{1}{hw} \sum_{f \in b} |\hat v(f)|^2, \qquad
+    .. math:: E_b = \frac{1}{n} \sum_{f \in b} |\hat v(f)|^2, \qquad
               \sum_b E_b = \sum_{x} v(x)^2 \quad\text{(Parseval)}
 
     Args:
@@ -120,17 +121,17 @@ def band_energies(
         >>> band_energies(np.ones((4, 4, 1)), bands=2)
         array([16.,  0.])
     """
-    height, width = values.shape[:2]
-    spectrum = np.fft.fft2(values.astype(np.float64), axes=(0, 1))
-    power = (np.abs(spectrum) ** 2).sum(axis=-1) / (height * width)
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
+    shape = values.shape[:-1]
+    spectrum = np.fft.fftn(values.astype(np.float64), axes=range(len(shape)))
+    power = (np.abs(spectrum) ** 2).sum(axis=-1) / math.prod(shape)
+    frequency = reduce(np.hypot.outer, map(np.abs, map(np.fft.fftfreq, shape)))
     band = np.digitize(frequency, band_edges(bands)[1:-1])
     return np.bincount(band.ravel(), weights=power.ravel(), minlength=bands)
 
 
 def band_errors(
-    prediction: Float[np.ndarray, "height width channels"],
-    truth: Float[np.ndarray, "height width channels"],
+    prediction: Float[np.ndarray, "*grid channels"],
+    truth: Float[np.ndarray, "*grid channels"],
     bands: int = 8,
 ) -> tuple[float, ...]:
     """Return the error's energy over the signal's in each radial frequency band.
@@ -152,7 +153,7 @@ def band_errors(
         [0.01, 0.01]
     """
     truth = truth.astype(np.float64)
-    signal = band_energies(truth - truth.mean(axis=(0, 1)), bands)
+    signal = band_energies(truth - truth.mean(axis=tuple(range(truth.ndim - 1))), bands)
     error = band_energies(prediction.astype(np.float64) - truth, bands)
     present = signal > _NO_ENERGY * np.square(truth).sum()
     shares = np.divide(error, signal, out=np.full(bands, np.nan), where=present)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
-from penchant.tasks._reconstruction import evaluate
+from penchant.tasks._evaluate import evaluate
 from penchant.tasks._standardised import standardised
 
 FEATURES = "accuracy_features_held_out"

@@ -77,7 +77,7 @@ def test_a_grid_over_a_region_is_part_of_the_grid_over_the_whole():
         ({"region": (0.0, 0.0, float("nan"), 9.0)}, "region=0,0,nan,9"),
         ({"scale": 0.0}, "scale=0"),
         ({"scale": float("inf")}, "scale=inf"),
-        ({"scale": 1e4}, "200000×120000 new pixels"),
+        ({"scale": 1e4}, "120000×200000 new cells"),
     ],
 )
 def test_a_grid_that_cannot_be(arguments, message):
@@ -115,7 +115,7 @@ def test_a_split_is_the_same_whenever_it_is_made(pattern, validation):
 @given(pattern=st.sampled_from(PATTERNS), seed=st.integers(0, 10**6))
 def test_validation_never_touches_held_out_samples(pattern, seed):
     task = PictureTask(PICTURE, pattern)
-    held_out = set(np.flatnonzero(task.held_out.mask(12, 20, seed)).tolist())
+    held_out = set(np.flatnonzero(task.held_out.mask((12, 20), seed)).tolist())
     full, pilot = task.split(seed), task.split(seed, validation=True)
     assert set(full.held_out.tolist()) == held_out
     assert set(full.seen.tolist()) == set(range(240)) - held_out
@@ -130,7 +130,7 @@ def test_validation_never_touches_held_out_samples(pattern, seed):
 def test_inputs_and_targets_are_the_seen_pixels_row_by_row(pattern):
     task = PictureTask(PICTURE, pattern)
     split = task.split(1)
-    seen = ~task.held_out.mask(12, 20, 1)
+    seen = ~task.held_out.mask((12, 20), 1)
     assert split.inputs.dtype == split.targets.dtype == torch.float32
     torch.testing.assert_close(
         split.inputs, pixel_coordinates(12, 20)[torch.from_numpy(seen.ravel())]
@@ -149,7 +149,7 @@ def test_scores_are_those_of_the_reconstruction(pattern):
     drawn = split.reconstruct(model)
     answers = model(pixel_coordinates(12, 20)).detach().numpy().reshape(12, 20, 3)
     np.testing.assert_allclose(drawn, ((answers + 1) / 2).clip(0, 1), atol=1e-6)
-    held_out = task.held_out.mask(12, 20, 0)
+    held_out = task.held_out.mask((12, 20), 0)
     expected = {
         "psnr_seen": psnr(drawn[~held_out], VALUES[~held_out]),
         "ssim_seen": ssim_map(drawn, VALUES)[~held_out].mean(),
@@ -176,7 +176,7 @@ def test_a_perfect_answer_scores_perfectly():
 
 def test_held_out_scores_ask_about_held_out_samples_only():
     wrong = VALUES.copy()
-    held_out = HeldOut.parse("random:0.5").mask(12, 20, 5)
+    held_out = HeldOut.parse("random:0.5").mask((12, 20), 5)
     wrong[held_out] = 0
     metrics = PictureTask(PICTURE, "random:0.5").split(5).score(Memory(wrong)).metrics
     assert metrics["psnr_seen"] > 110
@@ -276,5 +276,5 @@ def test_the_smallest_picture_can_be_asked_for_all():
 
 
 def test_a_picture_too_small_for_its_pattern_is_refused_at_once():
-    with pytest.raises(PenchantError, match="2×2 pixels: 0 seen and 4 held out"):
+    with pytest.raises(PenchantError, match="2×2 samples: 0 seen and 4 held out"):
         PictureTask(Picture("tiny", VALUES[:2, :2]), "random:0.9")
