@@ -9,7 +9,11 @@ from torch import nn
 
 from penchant.errors import PenchantError
 from penchant.nn import ConvNeXt, Pictures, ViT
-from penchant.study._defaults import STANDARDISED_NUMBERS
+from penchant.study._defaults import (
+    BACKBONE_LEARNING_RATES,
+    BACKBONE_WEIGHT_DECAY,
+    STANDARDISED_NUMBERS,
+)
 from penchant.study._layered import Layered
 from penchant.training import OptimizerName
 
@@ -25,8 +29,6 @@ class Backbone(Layered):
 
     reach: ClassVar[Mapping[str, float]] = {"learning_rate": 4.0, "scale": 2.0}
     numbers: ClassVar[Mapping[str, Mapping[str, float]]] = STANDARDISED_NUMBERS
-    usual_rates: ClassVar[Mapping[str, float]]
-    """By optimiser."""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -40,11 +42,14 @@ class Backbone(Layered):
 
     def resolved(self) -> Self:
         """Return the design with every number filled in, but for the width."""
-        decay = 0.05 if self.weight_decay is None else self.weight_decay
+        decay = self._default_decay() if self.weight_decay is None else self.weight_decay
         return super().resolved().replaced(weight_decay=decay)
 
     def _default_rate(self) -> float:
-        return self.usual_rates[self.optimizer]
+        return BACKBONE_LEARNING_RATES[self.optimizer]
+
+    def _default_decay(self) -> float:
+        return BACKBONE_WEIGHT_DECAY
 
     def build(self, shape: tuple[int, ...], outputs: int, seed: int) -> nn.Module:
         """Build the network, its draws keyed by the seed; see `Design.build`.
@@ -87,12 +92,6 @@ class ViTDesign(Backbone):
     """A patch's side in pixels; by default the smallest from 2 with at most 64 patches."""
 
     usual_width: ClassVar[int | None] = 64
-    usual_rates: ClassVar[Mapping[str, float]] = {
-        "muon": 0.002,
-        "adam": 0.002,
-        "sgd": 0.1,
-        "momentum": 0.01,
-    }
 
     @property
     def form(self) -> str:
@@ -137,12 +136,6 @@ class ConvNeXtDesign(Backbone):
     """Blocks in all, each with the activation once."""
 
     usual_width: ClassVar[int | None] = 32
-    usual_rates: ClassVar[Mapping[str, float]] = {
-        "muon": 0.002,
-        "adam": 0.002,
-        "sgd": 0.1,
-        "momentum": 0.01,
-    }
 
     @property
     def form(self) -> str:

@@ -63,6 +63,9 @@ LEARNING_RATES: dict[str, dict[str, float]] = {
 DENSE_LEARNING_RATES = {"muon": 0.003, "adam": 0.003, "sgd": 0.3, "momentum": 0.03}
 """Dense networks', by optimiser."""
 
+BACKBONE_LEARNING_RATES = {"muon": 0.002, "adam": 0.002, "sgd": 0.1, "momentum": 0.01}
+"""Vision transformers' and ConvNeXts', by optimiser."""
+
 RESNET_LEARNING_RATES: dict[str, dict[str, float]] = {
     "batch": {"momentum": 0.1, "sgd": 0.3, "adam": 0.01, "muon": 0.01},
     "none": {"momentum": 0.03, "sgd": 0.1, "adam": 0.003, "muon": 0.003},
@@ -74,6 +77,9 @@ A starting point for pilots, found in a small search: three or four rates at 14 
 (2015) too. Plain gradient descent's are guesses. Muon leaves convolutions to Adam, so it takes
 Adam's.
 """
+
+BACKBONE_WEIGHT_DECAY = 0.05
+"""Vision transformers' and ConvNeXts': DeiT's (2021) and ConvNeXt's own (2022)."""
 
 RESNET_WEIGHT_DECAYS = {"momentum": 1e-4, "sgd": 1e-4, "adam": 0.05, "muon": 0.05}
 """Residual networks', by optimiser: He et al.'s (2015) where it is part of the gradient."""

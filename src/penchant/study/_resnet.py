@@ -1,6 +1,5 @@
 """Designs of residual networks for small pictures, and of their plain twins."""
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -40,7 +39,6 @@ class ResNetDesign(Backbone):
     optimizer: OptimizerName = "momentum"
 
     usual_width: ClassVar[int | None] = 16
-    usual_rates: ClassVar[Mapping[str, float]] = RESNET_LEARNING_RATES["batch"]
 
     @field_validator("depth", mode="after")
     @classmethod
@@ -79,14 +77,11 @@ class ResNetDesign(Backbone):
         wide = f"{self.width} to {4 * self.width} channels" if self.width else "3 stages"
         return f"{self.depth} layers of {wide}"
 
-    def resolved(self) -> Self:
-        """Return the design with every number filled in, but for the width."""
-        decay = RESNET_WEIGHT_DECAYS[self.optimizer]
-        chosen = decay if self.weight_decay is None else self.weight_decay
-        return super(ResNetDesign, self.replaced(weight_decay=chosen)).resolved()
-
     def _default_rate(self) -> float:
         return RESNET_LEARNING_RATES[self.normalisation][self.optimizer]
+
+    def _default_decay(self) -> float:
+        return RESNET_WEIGHT_DECAYS[self.optimizer]
 
     def _network(self, sides: tuple[int, int], channels: int, outputs: int, seed: int) -> nn.Module:
         return ResNet(
