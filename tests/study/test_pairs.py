@@ -82,7 +82,7 @@ def test_words_and_label_of_the_baseline() -> None:
         ({"vary": GRID, "baseline": "deph=2"}, ["axis 'deph' is unknown", "'depth'"]),
         ({"vary": GRID, "baseline": "depth=0"}, ["baseline='depth=0'", "greater than"]),
         ({"vary": GRID, "baseline": "depth=5"}, ["baseline='depth=5' is not in the plan"]),
-        ({"vary": GRID, "baseline": "depth="}, ["not of the form axis=value"]),
+        ({"vary": GRID, "baseline": "depth="}, ["baseline 'depth='", "not of the form axis=value"]),
     ],
 )  # fmt: skip
 def test_no_partner_is_one_helpful_line(words: dict[str, Any], parts: list[str]) -> None:

@@ -193,6 +193,13 @@ def test_vary_needs_axis_and_values(text: str) -> None:
         parse_vary([text])
 
 
+def test_fields_refuse_an_axis_given_twice() -> None:
+    with pytest.raises(PenchantError, match=r"^design .*: width is given twice"):
+        parse_fields("width=8, width=16")
+    with pytest.raises(PenchantError, match=r"^baseline .*: width is given twice"):
+        Plan.of({"vary": {"width": [8, 16]}, "baseline": "width=8,width=16"})
+
+
 def test_vary_refuses_an_axis_given_twice() -> None:
     with pytest.raises(PenchantError, match="'width' is given twice"):
         parse_vary(["width=8", "width=16"])

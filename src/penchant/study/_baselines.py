@@ -34,7 +34,7 @@ def baselines_of(designs: Mapping[str, Design], given: str | None) -> dict[str, 
         return dict.fromkeys(designs, next(iter(designs)))
     if given in designs:
         return dict.fromkeys(designs, given)
-    fields = parse_fields(given) if "=" in given else {}
+    fields = parse_fields(given, "baseline") if "=" in given else {}
     _check_fields(given, fields, list(designs.values()))
     changed = {label: _with(one, fields) for label, one in designs.items()}
     having = [label for label, one in designs.items() if fields and changed[label] == one]
@@ -84,17 +84,26 @@ def _with(one: Design, fields: Mapping[str, Any]) -> Design | None:
         return None
 
 
-def parse_fields(text: str) -> dict[str, Any]:
+def parse_fields(text: str, word: str = "design") -> dict[str, Any]:
     """Read ``activation=relu,encoding=fourier``.
+
+    Args:
+        text: what was typed.
+        word: what for, as messages name it.
+
+    Raises:
+        PenchantError: another form, or an axis that is given twice.
 
     Example:
         >>> parse_fields("activation=relu,encoding=fourier")
         {'activation': 'relu', 'encoding': 'fourier'}
     """
-    fields = {}
+    fields: dict[str, Any] = {}
     for part in text.split(","):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise PenchantError(f"design {text!r}: {part!r} is not of the form axis=value")
+            raise PenchantError(f"{word} {text!r}: {part!r} is not of the form axis=value")
+        if name.strip() in fields:
+            raise PenchantError(f"{word} {text!r}: {name.strip()} is given twice; give it once")
         fields[name.strip()] = value.strip()
     return fields
