@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from penchant.errors import PenchantError
 from penchant.study import BUILT_IN, CoordinateDesign, Plan, parse_fields, parse_vary
-from penchant.study._plan import DEFAULT_DESIGNS, MOST_DESIGNS, PILOT_SEED, read_toml, write_toml
+from penchant.study._plan import DEFAULT_DESIGNS, MOST_DESIGNS, PILOT_SEED
+from penchant.study._plan_file import read_toml, write_toml
 
 NOTHING: dict[str, Any] = {"augment": "", "also": [], "probes": [], "judge": "across"}
 """What a plan says where these words are not given."""

@@ -10,7 +10,8 @@ from PIL import Image
 from penchant.errors import PenchantError
 from penchant.study import Study
 from penchant.study._folder import _places
-from penchant.study._plan import read_toml, usual_words
+from penchant.study._plan import usual_words
+from penchant.study._plan_file import read_toml
 from penchant.study._signals import signal_places
 from penchant.tasks import (
     ClassificationTask,
@@ -303,7 +304,7 @@ def test_a_file_by_hand_means_what_the_command_means(here: Path) -> None:
     ],
 )
 def test_plan_on_labelled_data_is_read_as_it_was(tmp_path: Path, words: dict) -> None:
-    from penchant.study._plan import write_toml
+    from penchant.study._plan_file import write_toml
 
     plan = Study("digits", **words).plan
     path = tmp_path / "study.toml"

@@ -10,7 +10,8 @@ import pytest
 from penchant.cli._plan import description
 from penchant.study import Study
 from penchant.study import _signals as signals
-from penchant.study._plan import Plan, read_toml
+from penchant.study._plan import Plan
+from penchant.study._plan_file import read_toml
 from penchant.study._verdicts import comparisons
 from penchant.tasks import DATA_SETS, Labelled, load_labelled
 

@@ -17,7 +17,8 @@ from penchant.errors import PenchantError
 from penchant.files import cannot_write, write_whole
 from penchant.study._design import Design
 from penchant.study._model_file import model_bytes
-from penchant.study._plan import Plan, is_name, read_toml, write_toml
+from penchant.study._plan import Plan, is_name
+from penchant.study._plan_file import read_toml, write_toml
 from penchant.study._results import Results
 from penchant.study._signals import signal_places
 from penchant.tasks import Task

@@ -7,22 +7,17 @@ The same words name the options of `penchant compare`, the arguments of `Study` 
 import itertools
 import json
 import math
-import os
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penchant.errors import PenchantError, nearest
-from penchant.study import _own
 from penchant.study._baselines import baselines_of
 from penchant.study._design import Design, one_line
 from penchant.study._families import design
-from penchant.study._profiles import profiled
 from penchant.tasks import (
     DATA_SETS,
     ClassificationTask,
@@ -85,6 +80,9 @@ PILOT_SEED = 1_000_000
 """Pilots run on this seed; a study's own seeds are 0, 1, 2, ..., below it."""
 
 MOST_DESIGNS = 200
+
+NAMED = ("sharing", "activation", "encoding", "divergence")
+"""Fields that a design's short name has already."""
 
 LATER_WORDS = ("augment", "also", "probes", "judge")
 """Words that older plans lack; where one says nothing, a plan's fingerprint stays what it was."""
@@ -267,12 +265,6 @@ def differing(designs: Sequence[Design]) -> tuple[str, ...]:
 
 
 def _labels(designs: list[Design]) -> list[str]:
-    named = (
-        "sharing",
-        "activation",
-        "encoding",
-        "divergence",
-    )  # a design's short name has these already
     several = len({one.family for one in designs}) > 1
     names = [one.label_among_families if several else one.label for one in designs]
     namesakes: dict[str, list[Design]] = {}
@@ -281,7 +273,7 @@ def _labels(designs: list[Design]) -> list[str]:
     fields = {name: differing(alike) for name, alike in namesakes.items()}
     labels = []
     for name, one in zip(names, designs, strict=True):
-        known = {f: getattr(one, f, None) for f in fields[name] if f not in named}
+        known = {f: getattr(one, f, None) for f in fields[name] if f not in NAMED}
         extra = [f"{f}={_short(value)}" for f, value in known.items() if value is not None]
         labels.append(" ".join([name, *extra]))
     if len(set(labels)) < len(labels):  # two own activations of one name
@@ -312,85 +304,7 @@ def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
     return vary
 
 
-def write_toml(plan: Plan, signals: list[str], folder: Path) -> bytes:
-    """Write a plan and its signals as TOML; paths are relative to the folder it will lie in."""
-    words = plan.model_dump(exclude_none=True, exclude_unset=True, exclude={"vary", "designs"})
-    vary, designs = plan.vary, plan.designs
-    values = [*itertools.chain(*vary.values()), *itertools.chain(*(d.values() for d in designs))]
-    if not all(type(value) in (str, int, float, bool) for value in values):
-        # Python also takes None and numpy's numbers, which TOML has no words for.
-        dumped = [one.model_dump(exclude_unset=True) for one in plan.labelled().values()]
-        designs = [{n: v for n, v in fields.items() if v is not None} for fields in dumped]
-        vary = {}
-    always = {n: getattr(plan, n) for n in ("seeds", "steps", "size", "held_out", "tune", "match")}
-    document: dict[str, Any] = {
-        "signals": [s if is_name(s) else _relative(s, folder) for s in signals],
-        **always,
-        **words,
-        "vary": {axis: [_moved(v, folder) for v in vs] for axis, vs in vary.items()},
-        "designs": [{n: _moved(v, folder) for n, v in d.items()} for d in designs],
-    }
-    head = "# A Penchant study; `penchant run study.toml` does it again.\n"
-    return (head + tomli_w.dumps({k: v for k, v in document.items() if v not in ({}, [])})).encode()
-
-
-def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
-    """Read a study's file.
-
-    Args:
-        path: the file.
-        profile: which of its profiles; see `profiled`.
-
-    Returns:
-        The plan, and the signals with paths resolved against the file's folder.
-
-    Raises:
-        PenchantError: the file is missing, is not TOML, or has words that do not fit.
-    """
-    try:
-        if path.stat().st_size > 1_000_000:
-            raise PenchantError(f"{path}: more than 1 MB; this is no study")
-        words = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
-    except (ValueError, RecursionError) as error:  # tomllib lets int's and the stack's limits pass
-        raise PenchantError(f"{path} is not TOML: {error}") from error
-    words = profiled(words, profile, path)
-    signals = words.pop("signals", [])
-    if not (isinstance(signals, list) and signals and all(isinstance(s, str) for s in signals)):
-        raise PenchantError(
-            f"{path}: signals must be a list of files, folders or names of data sets"
-        )
-    here = path.parent
-    for values in words.get("vary", {}).values() if isinstance(words.get("vary"), dict) else ():
-        if isinstance(values, list):
-            values[:] = [_found(value, here) for value in values]
-    for one in words.get("designs", []) if isinstance(words.get("designs"), list) else ():
-        if isinstance(one, dict):
-            one.update({name: _found(value, here) for name, value in one.items()})
-    # Not pathlib's joining, which takes the dot from ./digits and leaves a data set's name.
-    places = [s if is_name(s) else os.path.join(here, s) for s in signals]  # noqa: PTH118
-    try:
-        plan = Plan.of({**usual_words(places), **words})
-    except PenchantError as error:
-        raise PenchantError(f"{path}: {error}") from error
-    return plan, places
-
-
 def is_name(signal: str) -> bool:
     """Tell the name of something that comes along, with options or without, from a path."""
     known = signal == BUILT_IN or source_and_options(signal)[0] in DATA_SETS
     return known or is_teacher(signal)
-
-
-def _relative(path: str, folder: Path) -> str:
-    relative = os.path.relpath(path, folder)
-    return f"./{relative}" if is_name(relative) else relative
-
-
-def _moved(value: Any, folder: Path) -> Any:
-    return _relative(value, folder) if isinstance(value, str) and _own.is_own(value) else value
-
-
-def _found(value: Any, folder: Path) -> Any:
-    return str(folder / value) if isinstance(value, str) and _own.is_own(value) else value

@@ -20,7 +20,8 @@ from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Checkpointed, Event, Finished, Job
 from penchant.study._outcome import Outcome
-from penchant.study._plan import PILOT_SEED, Plan, read_toml, usual_words
+from penchant.study._plan import PILOT_SEED, Plan, usual_words
+from penchant.study._plan_file import read_toml
 from penchant.study._probing import check_paths
 from penchant.study._profiles import default_folder
 from penchant.study._question import questions, shown_metric, target_question
