@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 class Reader(HTMLParser):
     """Collects what a browser would: text, ids, and elements that are left open."""
 
-    EMPTY = frozenset({"meta", "link", "img", "br", "use", "path", "rect"})
+    EMPTY = frozenset({"meta", "link", "img", "br", "use", "path", "rect", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -16,6 +16,7 @@ class Reader(HTMLParser):
         self.tags: list[str] = []
         self.missing_alt = 0
         self._open: list[str] = []
+        self._glued = False
         self.feed(text)
         self.close()
         self.left_open = list(self._open)
@@ -27,6 +28,7 @@ class Reader(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
+        self._glued |= tag == "wbr"
         self.tags.append(tag)
         self.ids += [given["id"] or ""] if "id" in given else []
         self.sources += [str(given[k]) for k in ("src", "href", "action") if k in given]
@@ -40,7 +42,11 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not (self._open and self._open[-1] in {"script", "style"}):
-            self.words.append(data)
+            if self._glued:
+                self.words[-1] += data
+            else:
+                self.words.append(data)
+            self._glued = False
 
     @property
     def text(self) -> str:

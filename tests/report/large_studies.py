@@ -174,8 +174,8 @@ def _run(
     layers: tuple[str, ...] = ()
     if probes:
         found, layers = _profiles(settings, draws)
-        start = np.log10(found["gradient_start"][-1] / found["gradient_start"][0])
-        end = np.log10(found["gradient_end"][-1] / found["gradient_end"][0])
+        start = np.log10(found["gradient_start"][-2] / found["gradient_start"][0])
+        end = np.log10(found["gradient_end"][-2] / found["gradient_end"][0])
         final |= {
             "gradient_decay": abs(end),
             "gradient_decay_start": abs(start),

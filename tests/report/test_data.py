@@ -41,11 +41,11 @@ def test_the_plan_leaves_out_what_data_have_not(data: Results) -> None:
     method = text[text.index("To do it") if "To do it" in text else text.index("Primary metric") :]
     for words in ("Longer side", "Noise", "Family", "Noun", "Metrics"):
         assert words not in method, words
-    assert "Data sets digits" in text
+    assert "Data set digits" in text
     assert "Primary metric held-out accuracy" in text
     assert "Margin that matters 1 percentage point" in text
     assert "Target 90 %, a margin of 15 steps" in text
-    assert "Done to the data digits: one, two; digits: three" in text
+    assert "Done to the data one, two; three" in text
 
 
 def test_noise_is_told_where_there_is_some(results: Results) -> None:
@@ -57,14 +57,14 @@ def test_each_metric_has_its_own_unit_and_decimals(data: Results) -> None:
     text = _text(data)
     others = text[text.index("Other metrics") : text.index("Means with")]
     for head in (
-        "held-out negative log-likelihood (nats)",
+        "held-out loss (nats)",
         "held-out calibration error (%)",
         "seen accuracy (%)",
     ):
         assert head in others, head
     assert " 0.090 " in others  # nll of relu+kl: a tenth of its margin needs three decimals
     assert " 98.5 " in others
-    assert "Lower is better in negative log-likelihood (nll) and calibration error (ece)." in text
+    assert "Lower is better in loss (nll) and calibration error (ece)." in text
 
 
 def test_the_steps_to_the_target_have_a_section(data: Results) -> None:
@@ -158,7 +158,7 @@ def test_lower_is_better_is_said_and_followed() -> None:
         target=0.3,
     )
     text = _text(results)
-    assert "it has 0.18 nats less held-out negative log-likelihood than a" in text
+    assert "it has 0.18 nats less held-out loss than a" in text
     assert "Lower is better, to the left." in text
     assert "Steps to 0.3 nats" in text
     assert "✓ rate 0.01: 0.250 rate 0.001: 0.375 rate 0.1: 0.500" in text

@@ -8,15 +8,18 @@ import pytest
 from markup import Reader
 from scipy import stats
 
-from penchant.pages import INK, SERIES
+from penchant.pages import INK, SERIES, page_style, svg
 from penchant.report import html_summary, table
-from penchant.report._curves import metric_curves, profile_curves
+from penchant.report._curves import metric_curves, profile_curves, watched_metric
+from penchant.report._forest import Row, beyond, forest, reach
 from penchant.report._headline import headline
 from penchant.report._layout import layout
+from penchant.report._merge import by_signal
 from penchant.report._report import page
+from penchant.report._signals import axes_of, told_apart
+from penchant.report._signs import by_choices
 from penchant.report._table import overall
-from penchant.report._trend import axes_of
-from penchant.report._words import metric_name, row_name
+from penchant.report._words import metric_name, row_name, said
 from penchant.study import Results, Verdict
 
 from .large_studies import families, residual_pairs, trend, two_depths
@@ -70,19 +73,19 @@ def _all(results: Results, word: str) -> Results:
     ],
 )
 def test_the_headline_of_pairs_counts_verdicts(pairs: Results, word: str, expected: str) -> None:
-    said = headline(_all(pairs, word), overall(pairs))
-    assert said.advice.startswith(expected)
+    found = headline(_all(pairs, word), overall(pairs))
+    assert found.advice.startswith(expected)
 
 
 def test_the_headline_of_mixed_pairs_names_them(pairs: Results) -> None:
-    said = headline(pairs, overall(pairs))
+    found = headline(pairs, overall(pairs))
     own = [one for one in pairs.verdicts if one.metric == pairs.metric]
     better = [one for one in own if one.verdict == "better"]
     assert 0 < len(better) < len(own) == 6
-    assert said.advice.startswith(f"In {len(better)} of 6 pairs residual is better than plain in")
-    assert "depth 56, no norm" in said.detail[: said.detail.index("Undecided")]
+    assert found.advice.startswith(f"In {len(better)} of 6 pairs residual is better than plain in")
+    assert "depth 56 (batch norm, unnormalised)" in found.detail[: found.detail.index("Undecided")]
     for metric in {one.metric for one in pairs.verdicts} - {pairs.metric}:
-        assert metric_name(metric) in said.detail.lower()
+        assert metric_name(metric) in found.detail.lower()
 
 
 def test_a_partner_is_each_designs_own_baseline(pairs: Results, pairs_page: str) -> None:
@@ -105,14 +108,14 @@ def test_verdicts_stand_by_metric_before_everything_else(pairs: Results, pairs_p
     header = text[: text.index("The designs")]
     titles = [
         "Held-out accuracy decides",
-        "Generalisation gap in accuracy",
-        "Generalisation gap in negative log-likelihood at seen negative log-likelihood 0.1",
+        "Accuracy gap",
+        "Loss gap at training loss 0.1",
         "Gradient decay at the start",
     ]
     places = [header.rindex(title) for title in titles]
     assert places == sorted(places)
     for verdict in pairs.verdicts:
-        assert verdict.sentence in header
+        assert said(pairs, verdict) in header
     assert "That is 24 comparisons (4 × 6), fixed before the first run." in text
 
 
@@ -130,7 +133,7 @@ def test_what_is_compared_has_one_pair_of_colours_everywhere(pairs: Results) -> 
         assert {one.name for one in styles} == {
             f"{skip}, {norm}"
             for skip in ("plain", "residual")
-            for norm in ("batch norm", "no norm")
+            for norm in ("batch norm", "unnormalised")
         }
 
 
@@ -143,7 +146,10 @@ def test_families_have_a_panel_each_and_activations_a_colour() -> None:
         assert len(own) == 1
     assert plan.styles["vit+relu"].colour == INK
     assert row_name(results, "vit+gelu") == "vit, gelu"
-    assert "In 6 of 9 pairs the other design is worse than relu" in _text(page(results))
+    assert (
+        "No design is shown to be better than relu in held-out accuracy: of 9 pairs, 6 are worse"
+        in _text(page(results))
+    )
 
 
 def test_few_designs_share_one_chart(classes: Results) -> None:
@@ -169,7 +175,8 @@ def test_each_signal_has_its_verdict_and_the_trend_claims_nothing(
 ) -> None:
     text = _text(classes_page)
     for verdict in classes.verdicts:
-        assert verdict.sentence in text
+        assert said(classes, verdict) in text
+        assert verdict.sentence not in text
     assert "How the differences change with the classes was not tested." in text
     assert "the trend is drawn and not tested" in text
     assert "gelu: equivalent at 2, 3, 5, 7 and 10 classes." in text
@@ -241,7 +248,7 @@ def test_the_probes_are_drawn_told_and_listed(pairs: Results, pairs_page: str) -
     assert any(alt.startswith("Share of each block") for alt in alts)
     text = _text(pairs_page)
     assert "Without residual blocks: plain depth=8" in text
-    numbers = text[text.index("Gradients at the first and the last layer") :]
+    numbers = text[text.index("Gradients at the first and the last hidden layer") :]
     assert re.search(r"plain depth=56 normalisation=none 56 \d", numbers)
 
 
@@ -272,20 +279,17 @@ def test_gradients_that_vanish_or_are_unknown_leave_a_page() -> None:
 def test_a_notebook_has_the_verdicts_on_each_signal(classes: Results, pairs: Results) -> None:
     text = _text(html_summary(classes))
     assert "Held-out accuracy, by classes 2 3 5 7 10" in text
-    assert "Generalisation gap in accuracy, by classes 2 3 5 7 10" in text
+    assert "Accuracy gap, by classes 2 3 5 7 10" in text
     assert "Against its baseline" in _text(html_summary(pairs))
 
 
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        ("gap_accuracy", "generalisation gap in accuracy"),
-        ("gap_nll", "generalisation gap in negative log-likelihood"),
+        ("gap_accuracy", "accuracy gap"),
+        ("gap_nll", "loss gap"),
         ("accuracy_shifted_held_out", "held-out accuracy under shifts"),
-        (
-            "accuracy_features_held_out",
-            "held-out accuracy of a linear probe on classes that were not trained",
-        ),
+        ("accuracy_features_held_out", "held-out linear-probe accuracy"),
         ("gradient_decay_start", "gradient decay at the start"),
         ("gradient_decay_end", "gradient decay at the end"),
         ("identity_share", "share of the identity path"),
@@ -293,9 +297,112 @@ def test_a_notebook_has_the_verdicts_on_each_signal(classes: Results, pairs: Res
         ("r2_held_out", "held-out R²"),
         (
             "accuracy_held_out@nll_seen=0.1",
-            "held-out accuracy at seen negative log-likelihood 0.1",
+            "held-out accuracy at training loss 0.1",
         ),
     ],
 )
 def test_metrics_have_names(metric: str, expected: str) -> None:
     assert metric_name(metric) == expected
+
+
+def test_signals_share_what_is_said_once() -> None:
+    names = [f"fashion-mnist:classes={k},samples=4000,size=12" for k in (2, 10)]
+    names.append("fashion-mnist:classes=10,samples=1000,size=12")
+    common, short = told_apart(names)
+    assert common == "fashion-mnist, 12×12 pixels"
+    assert list(short.values()) == [
+        "2 classes, 4,000 training samples",
+        "10 classes, 4,000 training samples",
+        "10 classes, 1,000 training samples",
+    ]
+    first, second = axes_of(names)
+    assert first.heading == "classes, with 4,000 training samples"
+    assert second.heading == "training samples, with 10 classes"
+    assert second.values == (1000.0, 4000.0)  # what lies on both stands on both
+    assert told_apart(["digits", "digits:samples=100"])[1]["digits"] == "digits"
+
+
+def test_a_grid_of_signals_has_an_axis_a_row() -> None:
+    grid = [f"teacher:inputs={n},samples={m}" for m in (1000, 10000) for n in (2, 10, 100)]
+    axes = axes_of(grid)
+    assert [axis.values for axis in axes] == [(2.0, 10.0, 100.0)] * 2
+    assert [axis.heading for axis in axes] == [
+        "input dimensions, with 1,000 training samples",
+        "input dimensions, with 10,000 training samples",
+    ]
+
+
+def test_sentences_that_differ_in_numbers_alone_are_said_once() -> None:
+    short = {"a:n=2": "2 inputs", "a:n=10": "10 inputs", "a:n=99": "99 inputs"}
+    same = [f"{name}: {n} of 1,000 samples." for n, name in enumerate(short, 5)]
+    assert by_signal(same, short) == [("", "5 to 7 of 1,000 samples.")]
+    assert by_signal(["a:n=2, a:n=10: Dark."], short) == [("2 inputs; 10 inputs", "Dark.")]
+    assert by_signal(["a:n=2: 1 fault.", "a:n=2: 2 fault."], short) == [
+        ("2 inputs", "1 fault."),
+        ("2 inputs", "2 fault."),
+    ]
+    assert by_signal(["b: unknown"], short) == [("", "b: unknown")]
+
+
+def test_pairs_of_two_choices_are_a_table(pairs: Results) -> None:
+    own = [one for one in pairs.verdicts if one.metric == pairs.metric]
+    (table,) = by_choices(pairs, own)
+    assert table["names"] == ["depth 8", "depth 20", "depth 56"]
+    rows = {name: cells for name, _, cells in table["rows"]}  # type: ignore[attr-defined]
+    assert list(rows) == ["batch norm", "unnormalised"]
+    assert rows["unnormalised"][2].design == "resnet depth=56 normalisation=none"
+    several = families()
+    (table,) = by_choices(several, [v for v in several.verdicts if v.metric == several.metric])
+    assert table["names"] == ["resnet", "vit", "convnext"]
+    assert by_choices(two_depths(), two_depths().verdicts) == []
+
+
+def test_other_metrics_stand_by_signal_where_each_is_judged(
+    classes: Results, classes_page: str
+) -> None:
+    text = _text(classes_page)
+    section = text[text.index("Held-out loss (nats) Classes") :]
+    cells = section[: section.index("gelu")]
+    for k in (2, 10):
+        values = [
+            run.metrics["nll_held_out"]
+            for run in classes.runs
+            if run.design == "relu" and run.signal.endswith(f"={k}")
+        ]
+        assert f" {np.mean(values):.3f} " in cells
+
+
+def test_gradient_decay_in_the_table_is_the_metric(pairs: Results, pairs_page: str) -> None:
+    text = _text(pairs_page)
+    numbers = text[text.index("Gradients at the first and the last hidden layer, in numbers") :]
+    label = "plain depth=20 normalisation=none"
+    row = numbers[numbers.index(label) :].split("resnet depth")[0]
+    for metric in ("gradient_decay_start", "gradient_decay_end"):
+        mean = np.mean([run.metrics[metric] for run in pairs.runs if run.design == label])
+        assert f" shrinks {mean:.2f} " in row
+
+
+def test_what_is_only_measured_at_the_end_is_no_curve(classes: Results) -> None:
+    runs = tuple(
+        replace(
+            run,
+            curve=(
+                *run.curve[:-1],
+                replace(run.curve[-1], metrics={**run.curve[-1].metrics, "late": 1.0}),
+            ),
+        )
+        for run in classes.runs
+    )
+    assert watched_metric(replace(classes, runs=runs, metric="late")) == "accuracy_held_out"
+
+
+def test_a_difference_far_beyond_the_others_is_an_arrow_with_its_number() -> None:
+    rows = [Row("a", gain, (gain - 1, gain + 1), "better") for gain in (0.5, 1.0, -0.5, 2.0)]
+    wild = Row("b", -55.15, (-61.0, -49.0), "worse")
+    limits = reach([*rows, wild], 0.5)
+    assert limits == reach(rows, 0.5)
+    assert beyond(wild, limits) == (limits[0], "−55")
+    assert beyond(rows[0], limits)[1] == ""
+    with page_style():
+        text = svg(forest([*rows, wild], 0.5, limits)[0], "wild", "")
+    assert "−55" in text

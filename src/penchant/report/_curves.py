@@ -39,7 +39,10 @@ class BandCurve:
 def watched_metric(results: Results) -> str | None:
     """The primary metric if the runs watched it, otherwise the first one that they did watch."""
     names = dict.fromkeys(
-        name for run in results.runs for moment in run.curve for name in moment.metrics
+        name
+        for run in results.runs
+        for moment in run.curve[:-1]  # at its end a run is scored on everything
+        for name in moment.metrics
     )
     return results.metric if results.metric in names else next(iter(names), None)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penchant.pages import ACCENT, INK, LETTER, MUTED, WIDTH, ZONE
+from penchant.pages import ACCENT, INK, LETTER, MUTED, WIDTH, ZONE, number
 from penchant.report import _words as words
 from penchant.report._frame import frame
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_USUAL = 5.0
+_FEWEST_FOR_USUAL = 4
+"""From so many rows, one that reaches further than so many times the median is cut."""
 RIGHT = 24.0
 """Room for the verdicts' signs."""
 
@@ -28,21 +31,36 @@ class Row:
     verdict: str
 
 
-def short(label: str, letters: int = 22) -> str:
+def short(label: str, letters: int = 26) -> str:
     """A label that fits; its end is kept, since long labels often differ only there."""
     half = letters // 2
     return label if len(label) <= letters else f"{label[: letters - half]}…{label[1 - half :]}"
 
 
 def reach(rows: Sequence[Row], margin: float) -> tuple[float, float]:
-    """Limits that show every dot, every usual interval and zero; wild intervals are cut."""
-    centre = [row.difference for row in rows]
-    ends = [end for row in rows for end in row.interval if np.isfinite(end)]
+    """Limits that show zero, every usual dot and interval; what is far beyond others is cut."""
+    extents = [max(map(abs, _known(row))) for row in rows]
+    usual = _USUAL * float(np.median(extents)) if len(rows) >= _FEWEST_FOR_USUAL else np.inf
+    shown = [row for row in rows if abs(row.difference) <= usual]
+    centre = [row.difference for row in shown]
+    ends = [end for row in shown for end in row.interval if np.isfinite(end)]
     far = 2.5 * max(max(map(abs, centre), default=0.0), margin, 1e-9)
     values = [*centre, *ends, -margin, margin, 0.0]
     low, high = max(min(values), -far), min(max(values), far)
     pad = 0.04 * (high - low)
     return low - pad, high + pad
+
+
+def _known(row: Row) -> list[float]:
+    return [row.difference, *(end for end in row.interval if np.isfinite(end))]
+
+
+def beyond(row: Row, limits: tuple[float, float]) -> tuple[float, str]:
+    """Which end of the axis a difference lies beyond, and its number; nan where it is within."""
+    end = max(limits[0], min(limits[1], row.difference))
+    if end == row.difference:
+        return np.nan, ""
+    return end, number(row.difference, 0 if abs(row.difference) >= 10 else 1, signed=True)
 
 
 def forest(
@@ -64,10 +82,24 @@ def forest(
         axes.axvspan(-margin, margin, color=ZONE, linewidth=0)
     axes.axvline(0, color=MUTED, linewidth=1)
     for y, row in enumerate(rows):
-        if np.isfinite(row.interval).all():
+        end, said = beyond(row, limits)
+        if said:
+            left_of = end == limits[0]
+            axes.plot(end, y, "<" if left_of else ">", color=ACCENT, markersize=6, clip_on=False)
+            axes.annotate(
+                said,
+                (end, y),
+                (8 if left_of else -8, 0),
+                textcoords="offset points",
+                ha="left" if left_of else "right",
+                va="center",
+                color=INK,
+            )
+        elif np.isfinite(row.interval).all():
             axes.plot(row.interval, (y, y), color=ACCENT, linewidth=2, solid_capstyle="butt")
             axes.plot(row.interval, (y, y), "|", color=ACCENT, markersize=7)
-        axes.plot(row.difference, y, "o", color=ACCENT, markersize=6.5)
+        if not said:
+            axes.plot(row.difference, y, "o", color=ACCENT, markersize=6.5)
         sign, place = words.SYMBOLS[row.verdict], axes.get_yaxis_transform()
         axes.text(1.02, y, sign, transform=place, va="center", color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)

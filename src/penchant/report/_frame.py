@@ -191,7 +191,7 @@ def power(exponent: int) -> str:
 
 def percent(axes: "Axes") -> None:
     """Write the vertical axis' numbers with a percent sign."""
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %".replace("-", "−"))
 
 
 def title(axes: "Axes", text: str) -> None:

@@ -13,6 +13,8 @@ from penchant.report._many import beside, many
 from penchant.report._target import reached_by
 from penchant.study import Results, Verdict
 
+_MOST_LOST = 4
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -64,12 +66,13 @@ def _one_baseline(results: Results, designs: pd.DataFrame) -> Headline:
         return sooner
     if undecided:
         lead = undecided[0]
-        needed = f" About {lead.needed:,} {_pairs(results)}s would." if lead.needed else ""
+        needed = f" About {lead.needed:,} {_pairs(results)}s would decide." if lead.needed else ""
         return Headline(
             f"Undecided: {words.scope(results)} no design is shown to be better than {base}",
             f"{lead.design} differs by {_signed(results, lead.mean_difference)}, and "
             f"{counted(lead.n, _pairs(results))} do not decide. "
-            f"{_range(results, lead)}{needed}{_in_time(results, lead.design)}",
+            f"{_range(results, lead)}{needed}{_worse(results, ranked)}"
+            f"{_in_time(results, lead.design)}",
         )
     equal = [name for name in ranked if verdicts[name].verdict == "equivalent"]
     if equal:
@@ -83,6 +86,19 @@ def _one_baseline(results: Results, designs: pd.DataFrame) -> Headline:
         f"Keep {base}: {words.scope(results)} every other design is worse",
         f"{best.design} comes nearest. {_range(results, best)}{_in_time(results, best.design)}",
     )
+
+
+def _worse(results: Results, ranked: Sequence[str]) -> str:
+    """Name the designs that lost, beside those that are undecided."""
+    verdicts = reading.verdicts_of(results)
+    lost = [
+        f"{name} ({_signed(results, verdicts[name].mean_difference)})"
+        for name in ranked
+        if verdicts[name].verdict == "worse"
+    ]
+    if len(lost) > _MOST_LOST:
+        return f" {len(lost)} other designs are worse."
+    return f" {words.listed(lost)} {'is' if len(lost) == 1 else 'are'} worse." if lost else ""
 
 
 def _alone(results: Results, designs: pd.DataFrame) -> Headline:

@@ -117,13 +117,14 @@ def _compared(results: Results, values: Mapping[str, tuple[object, ...]]) -> set
 
 def _together(results: Results, designs: Sequence[str]) -> Layout:
     """One chart: each design has a colour; the baseline is drawn in ink, without markers."""
-    styles = {}
-    others = [design for design in designs if not reading.is_baseline(results, design)]
+    styles = {
+        design: Style(design, INK, "solid", None)
+        for design in designs
+        if reading.is_baseline(results, design)
+    }
+    others = [design for design in designs if design not in styles]
     for i, design in enumerate(others[: len(SERIES)]):
         styles[design] = Style(design, SERIES[i], DASHES[i % len(DASHES)], _MARKERS[i])
-    for design in designs:
-        if reading.is_baseline(results, design):
-            styles[design] = Style(design, INK, "solid", None)
     return Layout((Panel("", tuple(designs)),), styles)
 
 

@@ -12,15 +12,17 @@ from penchant.report import _frame as frames
 from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.report._curves import Curve
-from penchant.report._forest import short
+from penchant.report._forest import short as shortened
 from penchant.report._layout import Layout
-from penchant.report._trend import axes_of
+from penchant.report._signals import axes_of, told_apart
 from penchant.study import Results
 
-_LOSSES = ("nll", "mse")
-_LOG_SPAN = 20.0
+_LOSSES = {"nll": "negative log-likelihood", "mse": "mean squared error"}
+_LOG_SPAN = 10.0
 """Values that span more are drawn on a logarithmic axis."""
 _MOST_SIGNALS = 12
+_LONGEST_END = 18
+"""Letters of a name that stands at its line's end; longer ones stand above the chart."""
 Chart = tuple[str, Markup]
 """A caption and its figure."""
 
@@ -76,7 +78,9 @@ def learning(results: Results, plan: Layout, designs: Sequence[str]) -> dict[str
         groups.append((_named(results, metric), [panel_charts(results, plan, by_step, look)]))
     losses = [name for name in losses if small or name != metric]
     if losses:
-        groups.append(("Loss", _loss_charts(results, plan, designs, losses)))
+        unit = words.unit(results, losses[0])
+        title = f"Loss ({unit})" if small and unit else "Loss"
+        groups.append((title, _loss_charts(results, plan, designs, losses)))
     seconds: list[Chart] = []
     if not plan.single:
         look = Look(metric, "processor seconds", limits(by_seconds), small=True)
@@ -89,7 +93,7 @@ def learning(results: Results, plan: Layout, designs: Sequence[str]) -> dict[str
         "groups": groups,
         "seconds": seconds,
         "bands": curves.band_words(one_signal if by_signal else results),
-        "loss": words.metric_name(losses[0].removesuffix("_seen")) if losses else "",
+        "loss": _LOSSES[losses[0].removesuffix("_seen")] if losses else "",
         "thin": len([one for one in by_step if one.design not in plan.styles]),
         "small": small,
         "legend": frames.legend(list(plan.styles.values()), "learning-legend") if small else [],
@@ -132,12 +136,13 @@ def _loss_charts(
 
 def _by_signal(results: Results, plan: Layout, designs: Sequence[str], metric: str) -> list[Chart]:
     """A chart a signal, with its own seeds' bands, all on the same scale."""
-    names = [(axis, name) for axis in axes_of(reading.signals(results)) for name in axis.signals]
+    names = [name for axis in axes_of(reading.signals(results)) for name in axis.signals]
+    short = told_apart(reading.signals(results))[1]
     found = []
-    for axis, signal in names[:_MOST_SIGNALS]:
+    for signal in list(dict.fromkeys(names))[:_MOST_SIGNALS]:
         own = replace(results, runs=reading.runs_on(results, signal))
         lines = curves.metric_curves(own, designs, metric)[0]
-        found.append((f"{axis.name(signal)} {axis.title}".rstrip(), lines))
+        found.append((words.capital(short[signal]), lines))
     look = Look(metric, "steps", limits([one for _, lines in found for one in lines]), small=True)
     return [
         (said, chart(results, plan, lines, look, f"curves-signal-{i}"))
@@ -171,9 +176,11 @@ def limits(lines: Sequence[Curve], *, may_be_logarithmic: bool = False) -> Limit
     edges = np.concatenate([np.r_[line.low, line.high] for line in lines])
     low, high = float(means.min()), float(means.max())
     if may_be_logarithmic and low > 0 and high / low > _LOG_SPAN:
-        edges = edges[edges > low / 3]  # a band's edge may be negative
+        edges = edges[(edges > low / 3) & (edges < 3 * high)]  # a band's edge may be negative
         return Limits(float(edges.min()) / 1.15, float(edges.max()) * 1.15, logarithmic=True)
-    low, high = float(edges.min()), float(edges.max())
+    # A band that is wild for a while is cut, so that lines stay apart.
+    span = 0.5 * (high - low)
+    low, high = max(float(edges.min()), low - span), min(float(edges.max()), high + span)
     pad = 0.04 * (high - low) or 1.0
     return Limits(low - pad, high + pad)
 
@@ -193,14 +200,17 @@ def chart(results: Results, plan: Layout, lines: Sequence[Curve], look: Look, na
     styles = [plan.styles[line.design] for line in shown]
     unit = words.unit(results, look.metric)
     logarithmic = look.limits is not None and look.limits.logarithmic
-    names = [short(style.name) for style in styles]
+    names = [shortened(style.name) for style in styles]
+    above = not look.small and max(map(len, names)) > _LONGEST_END
+    at_ends = not look.small and not above
     drawn, axes = frames.frame(
         200.0 if look.small else 250.0,
         width=frames.SMALL if look.small else WIDTH,
         sides=(
             44.0 if unit == "%" or logarithmic else 34.0,
-            14.0 if look.small else 18 + LETTER * max(map(len, names)),
+            18 + LETTER * max(map(len, names)) if at_ends else 14.0,
         ),
+        legend=list(zip(names, styles, strict=True)) if above else (),
     )
     target = reading.target(results)
     if target is not None and look.metric == results.metric:
@@ -218,7 +228,7 @@ def chart(results: Results, plan: Layout, lines: Sequence[Curve], look: Look, na
             frames.decades(axes, look.limits.low, look.limits.high)
         else:
             axes.set_ylim(look.limits.low, look.limits.high)
-    if not look.small:
+    if at_ends:
         ends = [
             (line.x[-1], line.mean[-1], text, style.colour)
             for line, text, style in zip(shown, names, styles, strict=True)

@@ -6,12 +6,14 @@ called untested.
 
 from collections.abc import Sequence
 
+from penchant.pages import quantity
 from penchant.report import _reading as reading
 from penchant.report import _words as words
-from penchant.report._tally import ORDER, comparisons, only, tally
-from penchant.report._trend import Axis, axes_of
+from penchant.report._signals import Axis, axes_of
+from penchant.report._tally import ORDER, comparisons, only, share, tally
 from penchant.study import Results, Verdict, VerdictWord
 
+_OTHER = "another design"
 _MOST_DESIGNS = 4
 _MOST_NAMES = 6
 _SAID = {"inconclusive": "undecided", "descriptive": "only described"}
@@ -25,6 +27,7 @@ def many(results: Results) -> tuple[str, str]:
         for text in (
             _need(results, verdicts),
             _where(results, verdicts),
+            _flags(results, verdicts),
             _untested(results),
             beside(results),
         )
@@ -37,10 +40,10 @@ def _advice(results: Results, verdicts: Sequence[Verdict]) -> str:
     base = reading.baseline(results)
     mine, its = words.compared_choice(results)
     if reading.several_baselines(results):
-        subject, against = mine or "the other design", its or "its baseline"
+        subject, against = mine or _OTHER, its or "its baseline"
     else:
         labels = {one.design for one in verdicts}
-        subject, against = labels.pop() if len(labels) == 1 else "the other design", base
+        subject, against = labels.pop() if len(labels) == 1 else _OTHER, base
     name = words.metric_name(results.metric)
     where = comparisons(results, verdicts)
     all_alike = {
@@ -53,7 +56,7 @@ def _advice(results: Results, verdicts: Sequence[Verdict]) -> str:
         "descriptive": f"Nothing is decided: {where} in {name} are only described",
     }
     word = only(verdicts)
-    if word == "better" and subject == "the other design":
+    if word == "better" and subject == _OTHER:
         return f"Leave {against}: in each of {where} the other design is better in {name}"
     return all_alike[word] if word else _mixed(verdicts, subject, against, where, name)
 
@@ -62,6 +65,11 @@ def _mixed(verdicts: Sequence[Verdict], subject: str, against: str, where: str, 
     """Lead with the first word that was found, and count the others behind it."""
     leads = {"better": "is better than", "worse": "is worse than", "equivalent": "is equivalent to"}
     word = next(word for word in leads if any(one.verdict == word for one in verdicts))
+    if subject == _OTHER and word != "better":
+        return (
+            f"No design is shown to be better than {against} in {name}: of {where}, "
+            f"{share(verdicts)}"
+        )
     own = [one for one in verdicts if one.verdict == word]
     rest = [one for one in verdicts if one.verdict != word]
     return (
@@ -81,7 +89,7 @@ def _where(results: Results, verdicts: Sequence[Verdict]) -> str:
     if only(verdicts):
         return ""
     if not reading.judged_each(results):
-        return _by_word([(one.verdict, words.row_name(results, one.design)) for one in verdicts])
+        return _by_word([(one.verdict, words.row_choices(results, one.design)) for one in verdicts])
     axes = axes_of(reading.signals(results))
     designs = list(dict.fromkeys(one.design for one in verdicts))
     said = []
@@ -95,13 +103,29 @@ def _where(results: Results, verdicts: Sequence[Verdict]) -> str:
     return text[:1].upper() + text[1:] if len(designs) == 1 else text
 
 
-def _by_word(named: Sequence[tuple[VerdictWord, str]]) -> str:
-    groups: dict[str, list[str]] = {}
-    for word, name in sorted(named, key=lambda one: ORDER.index(one[0])):
-        groups.setdefault(_SAID.get(word, word), []).append(name)
-    between = "; " if any("," in name for _, name in named) else ", "
+def _flags(results: Results, verdicts: Sequence[Verdict]) -> str:
+    """What a reader must know of a verdict before relying on it."""
+    flagged = [one for one in verdicts if one.flag]
+    if len(flagged) > 1:
+        return f"Read what is noted at {len(flagged)} of the verdicts."
+    known = reading.metric_names(results)
+    return "".join(
+        f"Of {words.row_name(results, one.design)}: {words.in_words(one.flag, known)}"
+        for one in flagged
+    )
+
+
+def _by_word(named: Sequence[tuple[VerdictWord, Sequence[str]]]) -> str:
+    """Name the pairs of each verdict; those that share their first choice stand together."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for word, (first, *rest) in sorted(named, key=lambda one: ORDER.index(one[0])):
+        own = groups.setdefault(_SAID.get(word, word), {}).setdefault(first, [])
+        own += [", ".join(rest)] if rest else []
     return " ".join(
-        f"{word.capitalize()}: {_shortened(names, between)}." for word, names in groups.items()
+        f"{word.capitalize()}: "
+        + _shortened([f"{f} ({', '.join(rest)})" if rest else f for f, rest in firsts.items()])
+        + "."
+        for word, firsts in groups.items()
     )
 
 
@@ -113,21 +137,22 @@ def _on(verdicts: Sequence[Verdict], axis: Axis) -> str:
             if one.signal == signal:
                 groups.setdefault(_SAID.get(one.verdict, one.verdict), []).append(axis.name(signal))
     at = "at" if axis.values else "on"
-    unit = f" {axis.title}" if axis.title else ""
-    return ", ".join(f"{word} {at} {_shortened(names)}{unit}" for word, names in groups.items())
+    said = ", ".join(f"{word} {at} {_shortened(names)}" for word, names in groups.items())
+    return f"{said} {axis.heading}".rstrip() if said else ""
 
 
-def _shortened(names: Sequence[str], between: str = ", ") -> str:
+def _shortened(names: Sequence[str]) -> str:
     if len(names) > _MOST_NAMES:
         names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
-    return words.listed(names) if between == ", " else between.join(names)
+    return words.listed(names)
 
 
 def _untested(results: Results) -> str:
     """Verdicts on single signals do not compare the signals with each other."""
     if not reading.judged_each(results):
         return ""
-    titles = [axis.title for axis in axes_of(reading.signals(results)) if axis.values]
+    axes = axes_of(reading.signals(results))
+    titles = list(dict.fromkeys(axis.title for axis in axes if axis.values))
     if not titles:
         return ""
     return f"How the differences change with the {words.listed(titles)} was not tested."
@@ -149,7 +174,12 @@ def beside(results: Results) -> str:
             continue
         groups: dict[str, list[str]] = {}
         for one in own:
-            groups.setdefault(_SAID.get(one.verdict, one.verdict), []).append(one.design)
+            by = ""
+            if one.verdict in ("better", "worse"):
+                places = max(0, words.decimals(results, metric) - 1)
+                unit = words.difference_unit(results, metric)
+                by = f" by {quantity(abs(one.mean_difference), places, unit)}"
+            groups.setdefault(_SAID.get(one.verdict, one.verdict) + by, []).append(one.design)
         parts = [
             f"{_shortened(names)} {'is' if len(names) == 1 else 'are'} {word}"
             for word, names in groups.items()

@@ -8,6 +8,8 @@ import numpy as np
 from penchant.pages import counted, integers, number, plain
 from penchant.report import _reading as reading
 from penchant.report import _words as words
+from penchant.report._merge import by_signal as merged_by_signal
+from penchant.report._signals import told_apart
 from penchant.study import Pilot, Results
 
 _PLAN_WORDS = {
@@ -67,8 +69,9 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
     }
     listed = [f"{name} ({sizes[name]})" if name in sizes else name for name in names]
     more = f" and {len(listed) - 24} more" if len(listed) > 24 else ""
+    kind = counted(len(names), words.kind(results)).split(maxsplit=1)[1]
     rows = [
-        (f"{words.kind(results)}s".capitalize(), ", ".join(listed[:24]) + more),
+        (kind.capitalize(), "; ".join(listed[:24]) + more),
         ("Seeds", integers(reading.seeds(results))),
         ("Baseline", _baseline(results)),
         ("Primary metric", words.metric_name(results.metric)),
@@ -80,16 +83,19 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
         steps = words.margin(results, reading.target_metric(results))
         rows.append(("Target", words.goal(results) + (f", a margin of {steps}" if steps else "")))
     told = set(_TOLD)
-    if words.noun(results) == "data set":
+    if words.noun(results) != "picture":
         told.add("size")  # of pictures in a folder of classes, whose notice says it
-    if not results.plan.get("noise"):
-        told.add("noise")
+    if words.noun(results) == "function":
+        told.add("held_out")  # samples of its own, whose notice says it
+    told |= {word for word in ("noise", "augment") if not results.plan.get(word)}
     if len(names) == 1:
         told.add("judge")
     for key, value in results.plan.items():
         if key not in told and value not in (None, {}, [], ()):
             label = _PLAN_WORDS.get(key, key.replace("_", " ").capitalize())
-            rows.append((label, _said(key, value)))
+            if key == "held_out" and words.noun(results) != "picture":
+                label = "Held out"
+            rows.append((label, _said(results, key, value)))
     return rows
 
 
@@ -100,10 +106,14 @@ def _baseline(results: Results) -> str:
     return f"{results.plan.get('baseline')}: for each design, the one that differs in this alone"
 
 
-def _said(key: str, value: object) -> str:
+def _said(results: Results, key: str, value: object) -> str:
     """A word of the plan; sentences are joined apart, since they hold commas of their own."""
     if key == "notices" and isinstance(value, list | tuple):
-        return "; ".join(map(str, value))
+        short = told_apart(reading.signals(results))[1]
+        notices = merged_by_signal([str(one) for one in value], short)
+        return "; ".join(f"{where}: {text}" if where else text for where, text in notices)
+    if key == "held_out" and value == "test":
+        return "the data’s own test part"
     if key == "also" and isinstance(value, list | tuple):
         return ", ".join(words.metric_name(str(name)) for name in value)
     return _JUDGED.get(str(value), str(value)) if key == "judge" else plain(value)
@@ -201,9 +211,13 @@ def statistics(results: Results) -> list[str]:
         f"Differences are design minus baseline on {name}, paired by {over}{base}.",
         *([_steps_to_target(results)] if target else []),
         *_at_levels(results),
-        f"{_comparisons(results, count)} Each has a paired t-interval at "
-        f"{_percent(1 - 0.05 / count)} (Bonferroni), so that together they hold with at least "
-        f"{_percent(0.95)}.",
+        f"{_comparisons(results, count)} "
+        + (
+            f"It has a paired t-interval at {_percent(0.95)}."
+            if count == 1
+            else f"Each has a paired t-interval at {_percent(1 - 0.05 / count)} (Bonferroni), so "
+            f"that together they hold with at least {_percent(0.95)}."
+        ),
         f"Equivalent: the {_percent(1 - 0.1 / count)} interval lies within {_zone(results)}, even "
         "if it leaves out 0. Otherwise better or worse: the simultaneous interval leaves out 0. "
         "Otherwise inconclusive. Below 6 pairs the study is descriptive.",
@@ -226,7 +240,8 @@ def _comparisons(results: Results, count: int) -> str:
         metrics.append(f"the {words.target_name(results)}")
     each = reading.judged_each(results)
     if len(metrics) == 1 and not each:
-        return f"There are {counted(count, 'comparison')}, fixed before the first run."
+        are = "is" if count == 1 else "are"
+        return f"There {are} {counted(count, 'comparison')}, fixed before the first run."
     signals = len({one.signal for one in results.verdicts}) if each else 1
     factors = [
         *([f"{len(metrics)}"] if len(metrics) > 1 else []),

@@ -18,6 +18,7 @@ def render(template: str, *, script: str = "", **values: object) -> str:
         script=script,
         metric_name=words.metric_name,
         capital=words.capital,
+        label=words.label,
         listed=words.listed,
         significant=words.significant,
         symbols=words.SYMBOLS,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TIMES = {"gradient_start": "at the start", "gradient_end": "at the end"}
+_DECAYS = {"gradient_start": "gradient_decay_start", "gradient_end": "gradient_decay_end"}
+_STAYS = 0.1
+"""Decades below which a norm is said to stay."""
 _FARTHEST = 1e-12
 """Gradients further below the largest one are cut off."""
 
@@ -47,7 +50,12 @@ def gradients(results: Results, plan: Layout) -> dict[str, object]:
     return {
         "pairs": pairs,
         "decay": _decay(results, plan, order),
-        "rows": [(design, *_ends(found, design)) for design in order if _ends(found, design)[0]],
+        "rows": [
+            (design, layers, rows)
+            for design in order
+            for layers, rows in [_ends(results, found, design)]
+            if layers
+        ],
         "legend": _legend(plan, order, "gradients"),
         "relative": any(_relative(plan, panel, lines) for panel in plan.panels),
         "bands": curves.band_words(results),
@@ -78,20 +86,33 @@ def _relative(plan: Layout, panel: Panel, lines: Sequence[Curve]) -> bool:
 
 
 def _ends(
-    found: dict[str, list[Curve]], design: str
-) -> tuple[int, list[tuple[float, float, float]]]:
-    """How many layers a design has, and its first and last norm with the decades between them."""
+    results: Results, found: dict[str, list[Curve]], design: str
+) -> tuple[int, list[tuple[float, float, str, float]]]:
+    """How many layers a design has; by moment its norms at the first and at the last hidden one.
+
+    Beside them stands whether the norm grows towards the input, and the runs' own gradient decay:
+    what is judged has one definition, the study's.
+    """
     rows = []
     layers = 0
-    for lines in found.values():
+    for key, lines in found.items():
+        decay = reading.mean(reading.samples_of(results, design, _DECAYS[key]))
         line = next((one for one in lines if one.design == design), None)
         if line is None:
-            rows.append((np.nan, np.nan, np.nan))
+            rows.append((np.nan, np.nan, "", decay))
             continue
-        first, last = float(line.mean[0]), float(line.mean[-1])
         layers = int(line.x[-1]) + 1
-        rows.append((first, last, float(np.log10(last / first))))
+        norms = dict(zip(line.x.astype(int), line.mean, strict=True))
+        first, last = (float(norms.get(place, np.nan)) for place in (0, max(0, layers - 2)))
+        rows.append((first, last, _towards_input(first, last), decay))
     return layers, rows
+
+
+def _towards_input(first: float, last: float) -> str:
+    if not np.isfinite([first, last]).all():
+        return ""
+    decades = float(np.log10(first / last))
+    return "stays" if abs(decades) < _STAYS else "grows" if decades > 0 else "shrinks"
 
 
 @page_style()
@@ -106,7 +127,14 @@ def depth_chart(
         x = 100 * line.x / max(line.x[-1], 1) if relative else line.x + 1
         mean = np.where(line.mean < scale.low, np.nan, line.mean)
         low, high = (np.clip(edge, scale.low, scale.high) for edge in (line.low, line.high))
-        frames.draw(axes, plan.styles[line.design], x, mean, low, high, start=i)
+        style = plan.styles[line.design]
+        hidden = slice(0, -1 if len(x) > 2 else None)
+        shown = (values[hidden] for values in (x, mean, low, high))
+        frames.draw(axes, style, *shown, start=i)
+        if len(x) > 2:
+            axes.plot(
+                x[-1], mean[-1], "o", color=style.colour, markerfacecolor="none", clip_on=False
+            )
     axes.margins(x=0.02)
     if relative:
         frames.title(axes, "depth: 0 % input, 100 % output")
@@ -208,7 +236,8 @@ def path_chart(
         frames.draw(axes, style, line.x[seen], *edges, start=i)
         depth = effective.get(line.design, np.nan)
         if np.isfinite(depth):
-            axes.plot((depth, depth), (0, highest), color=style.colour, linewidth=1, alpha=0.55)
+            axes.plot((depth, depth), (0, highest), color=style.colour, linewidth=1, alpha=0.55,
+                      linestyle=style.dash)  # fmt: skip
             axes.plot(depth, highest * 1.03, "v", color=style.colour, markersize=6, clip_on=False)
     axes.set_ylim(0, highest * 1.06)
     axes.set_xlim(-0.3, farthest + 0.3)

@@ -41,6 +41,14 @@ def judged_metrics(results: Results) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: name != results.metric))
 
 
+def metric_names(results: Results) -> tuple[str, ...]:
+    """Every metric that the plan or a run names."""
+    listed = results.plan.get("metrics", ())
+    assert isinstance(listed, list | tuple)
+    names = [str(entry["name"]) for entry in listed]
+    return tuple(dict.fromkeys([*names, *(name for run in results.runs for name in run.metrics)]))
+
+
 def signals(results: Results) -> tuple[str, ...]:
     """Names of the signals, in the order of the runs."""
     return tuple(dict.fromkeys(run.signal for run in results.runs))

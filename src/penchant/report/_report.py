@@ -17,6 +17,7 @@ from penchant.report._layout import layout
 from penchant.report._learning import learning
 from penchant.report._page import render
 from penchant.report._pictures import gallery
+from penchant.report._signals import several
 from penchant.report._table import overall
 from penchant.study import Results
 
@@ -88,7 +89,7 @@ def _page(results: Results, picture_budget: int) -> str:
         scope=words.scope(results),
         verdicts=sections.verdicts(results, order),
         target=sections.target(results),
-        warnings=results.warnings,
+        warnings=sections.warnings(results),
         runs=len(results.runs),
         metric=results.metric,
         unit=words.unit(results),
@@ -128,6 +129,5 @@ def _page(results: Results, picture_budget: int) -> str:
 
 
 def _title(results: Results) -> str:
-    names = reading.signals(results)
-    shown = names[0] if len(names) == 1 else counted(len(names), words.noun(results))
+    shown = several(reading.signals(results), words.noun(results))
     return f"{counted(len(results.designs), 'design')} on {shown}"

@@ -7,10 +7,12 @@ from penchant.report import _charts as charts
 from penchant.report import _curves as curves
 from penchant.report import _reading as reading
 from penchant.report import _words as words
+from penchant.report._merge import by_signal as merged_by_signal
+from penchant.report._signals import axes_of, told_apart
+from penchant.report._signs import by_choices, by_signal
 from penchant.report._table import overall, t_interval
 from penchant.report._tally import grouped, tally
 from penchant.report._target import target_table
-from penchant.report._trend import axes_of
 from penchant.study import Results, Verdict
 
 _MOST_BAND_CHARTS = 30
@@ -26,11 +28,15 @@ def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
     """
     blocks = []
     place = {label: i for i, label in enumerate(order)}
-    axes = axes_of(reading.signals(results)) if reading.judged_each(results) else []
+    names = told_apart(reading.signals(results))[1]
+    told: set[str] = set()
     for metric, groups in grouped(results):
-        own = [one for _, ones in groups for one in sorted(ones, key=lambda v: place[v.design])]
-        signs = {(one.design, one.signal): one for one in own}
-        judged = [label for label in order if any(one.design == label for one in own)]
+        ranked = [(s, sorted(ones, key=lambda v: place[v.design])) for s, ones in groups]
+        own = [one for _, ones in ranked for one in ones]
+        if reading.judged_each(results):
+            tables = by_signal(results, own, order)
+        else:
+            ranked, tables = [("", own)], by_choices(results, own)
         blocks.append(
             {
                 "metric": metric,
@@ -39,27 +45,42 @@ def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
                 "margin": words.margin(results, metric),
                 "places": words.decimals(results, metric),
                 "lower": not reading.metric(results, metric).higher_is_better,
-                "sentences": own,
-                "whose": words.differences_of(results),
-                "tally": words.capital(tally(own)),
-                "axes": [
-                    {
-                        "title": axis.title,
-                        "names": [axis.name(signal) for signal in axis.signals],
-                        "rows": [
-                            (
-                                words.row_name(results, label),
-                                reading.baseline_of(results, label),
-                                [signs.get((label, signal)) for signal in axis.signals],
-                            )
-                            for label in judged
-                        ],
-                    }
-                    for axis in axes
+                "explained": "" if words.explained(metric) in told else words.explained(metric),
+                "count": len(own),
+                "flags": any(one.flag for one in own),
+                "sentences": [
+                    (names.get(signal, ""), [sentence(results, one) for one in ones])
+                    for signal, ones in ranked
                 ],
+                "whose": words.differences_of(results) or "against each design’s baseline",
+                "tally": words.capital(tally(own)),
+                "tables": tables,
+                "up": words.VERDICT_WORDS[reading.metric(results, metric).neutral],
             }
         )
+        told.add(words.explained(metric))
     return blocks
+
+
+def sentence(results: Results, verdict: Verdict) -> dict[str, str]:
+    """A verdict as a list shows it: its word, its sentence and what a reader should know of it."""
+    return {
+        "verdict": verdict.verdict,
+        "sentence": words.said(results, verdict),
+        "flag": words.in_words(verdict.flag, reading.metric_names(results)),
+    }
+
+
+def warnings(results: Results) -> list[str]:
+    """The study's warnings; those of several signals that differ in numbers alone are one."""
+    everyone = ", ".join(results.designs)
+    short = told_apart(reading.signals(results))[1]
+    found = []
+    for where, text in merged_by_signal(results.warnings, short):
+        if len(results.designs) > 2:
+            text = text.replace(everyone, "all designs")
+        found.append(f"{words.capital(where)}: {text}" if where else words.capital(text))
+    return found
 
 
 def designs(results: Results, rows: pd.DataFrame) -> list[dict[str, object]]:
@@ -74,7 +95,14 @@ def designs(results: Results, rows: pd.DataFrame) -> list[dict[str, object]]:
         label = row["design"]
         said = tally(own) if reading.judged_each(results) else ""
         base = reading.baseline_of(results, label)
-        more = {"baseline": base, "is_baseline": base == label, "tally": said}
+        counts = [run.parameters for run in reading.runs_of(results, label)] or [0]
+        parameters = " to ".join(f"{one:,}" for one in dict.fromkeys((min(counts), max(counts))))
+        more = {
+            "baseline": base,
+            "is_baseline": base == label,
+            "tally": said,
+            "parameters": parameters,
+        }
         found.append({**{str(key): value for key, value in row.items()}, **more})
     return found
 
@@ -128,8 +156,13 @@ def target(results: Results) -> dict[str, object]:
         "margin": words.margin(results, metric),
         "budget": reading.budget(results),
         "missed": int((rows["runs"] - rows["reached"]).sum()),
-        "sentences": [verdicts[name] for name in rows["design"] if name in verdicts]
-        or list(results.target_verdicts),
+        "sentences": [
+            sentence(results, one)
+            for one in (
+                [verdicts[name] for name in rows["design"] if name in verdicts]
+                or results.target_verdicts
+            )
+        ],
         "designs": rows.to_dict("records"),
         "unknown": len(verdicts) > int(rows["difference"].notna().sum()),
         "chart": charts.differences(results, rows, metric, "steps")
@@ -186,6 +219,13 @@ def others(results: Results, designs: pd.DataFrame) -> dict[str, object]:
     metrics = reading.other_metrics(results)
     if not metrics:
         return {}
+    lower = [name for name in metrics if not reading.metric(results, name).higher_is_better]
+    lower = list(dict.fromkeys(map(words.abbreviated, lower)))
+    if reading.judged_each(results):
+        return {
+            "metrics": [_on_each(results, metric, list(designs["design"])) for metric in metrics],
+            "lower": lower,
+        }
     rows = []
     for design in designs["design"]:
         cells = []
@@ -194,9 +234,26 @@ def others(results: Results, designs: pd.DataFrame) -> dict[str, object]:
             places = words.decimals(results, metric)
             cells.append((reading.mean(samples), *t_interval(samples), places))
         rows.append((design, cells))
-    lower = [name for name in metrics if not reading.metric(results, name).higher_is_better]
     return {
         "heads": [(metric, words.unit(results, metric)) for metric in metrics],
         "rows": rows,
-        "lower": list(dict.fromkeys(map(words.abbreviated, lower))),
+        "lower": lower,
+    }
+
+
+def _on_each(results: Results, metric: str, designs: list[str]) -> dict[str, object]:
+    """A metric's means and intervals over seeds: a table an axis, a row a design."""
+    places = words.decimals(results, metric)
+    tables = []
+    for axis in axes_of(reading.signals(results)):
+        rows = []
+        for design in designs:
+            samples = [reading.samples_of(results, design, metric, one) for one in axis.signals]
+            rows.append((design, [(reading.mean(own), *t_interval(own)) for own in samples]))
+        tables.append({"title": axis.heading, "names": axis.names, "rows": rows})
+    return {
+        "title": words.metric_name(metric),
+        "unit": words.unit(results, metric),
+        "places": places,
+        "tables": tables,
     }

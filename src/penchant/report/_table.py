@@ -110,7 +110,12 @@ def overall(results: Results, metric: str | None = None, signal: str = "") -> "p
         kind="stable",
         ignore_index=True,
     )
-    if several:
+    if judged_apart := signal == "" and reading.judged_each(results):
+        # A mean over signals that are judged by themselves ranks nothing.
+        place = {label: i for i, label in enumerate(results.designs)}
+        found = found.iloc[found["design"].map(place).argsort(kind="stable")]
+        found = found.reset_index(drop=True)
+    if several and not judged_apart:
         place = {label: i for i, label in enumerate(results.designs)}
         key = found["baseline"].map(place)
         found = found.iloc[key.argsort(kind="stable")].reset_index(drop=True)

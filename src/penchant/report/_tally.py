@@ -24,6 +24,17 @@ def tally(verdicts: Sequence[Verdict]) -> str:
     return words.listed(said)
 
 
+def share(verdicts: Sequence[Verdict]) -> str:
+    """Count verdicts as shares of all: 2 are worse and 1 is undecided."""
+    found = Counter(one.verdict for one in verdicts)
+    said = [
+        f"{found[word]} {'is' if found[word] == 1 else 'are'} {_SAID.get(word, word)}"
+        for word in ORDER
+        if found[word]
+    ]
+    return words.listed(said)
+
+
 def only(verdicts: Sequence[Verdict]) -> str:
     """The word that all verdicts share; empty where they differ."""
     found = {one.verdict for one in verdicts}

@@ -1,8 +1,6 @@
 """The verdicts of a study that judges each signal by itself, and their trend over the signals."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,97 +11,17 @@ from penchant.report import _frame as frames
 from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.report._curves import FEWEST_FOR_INTERVAL, Curve, summarised
-from penchant.report._forest import Row, forest, reach, short
+from penchant.report._forest import Row, beyond, forest, reach
+from penchant.report._forest import short as shortened
 from penchant.report._layout import Layout
+from penchant.report._signals import Axis, axes_of, plainly, told_apart
 from penchant.study import Results, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOG_SPAN = 20.0
 _MOST_CHARTS = 24
-_OPTIONS = {
-    "classes": "classes",
-    "samples": "training samples",
-    "test": "held-out samples",
-    "size": "pixels along a side",
-    "inputs": "input dimensions",
-    "noise": "noise on the targets",
-}
-"""What the numbers in signals' names count."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Signals that belong together, in the order in which a chart shows them."""
-
-    title: str
-    """What the number counts; empty where the signals do not differ in one number."""
-    signals: tuple[str, ...]
-    values: tuple[float, ...]
-    """One a signal; empty where they do not differ in one number."""
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the numbers span more than a linear axis shows."""
-        return bool(self.values) and 0 < _LOG_SPAN * self.values[0] < self.values[-1]
-
-    def name(self, signal: str) -> str:
-        """A signal as the axis calls it."""
-        return plainly(self.values[self.signals.index(signal)]) if self.values else signal
-
-
-def plainly(value: float) -> str:
-    """A signal's number: a whole one in full.
-
-    Example:
-        >>> plainly(1e6), plainly(0.05)
-        ('1000000', '0.05')
-    """
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
-
-
-def axes_of(signals: Sequence[str]) -> list[Axis]:
-    """Read the axes off the signals' names.
-
-    Signals whose names differ in one number are one axis; all others share one without numbers.
-
-    Example:
-        >>> [axis.values for axis in axes_of(["toy:classes=2", "toy:classes=10", "toy:classes=5"])]
-        [(2.0, 5.0, 10.0)]
-        >>> axes_of(["digits", "wine"])
-        [Axis(title='', signals=('digits', 'wine'), values=())]
-    """
-    numbers = {name: re.findall(r"(?<==)-?[\d.]+(?:e-?\d+)?(?=,|$)", name) for name in signals}
-    groups: dict[tuple[int, str, str], list[str]] = {}
-    for name in signals:
-        for i, text in enumerate(numbers[name]):
-            before, behind = _without(name, i, text)
-            groups.setdefault((i, before, behind), []).append(name)
-    found, told = [], set()
-    for key, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-        own = [name for name in group if name not in told]
-        if len(own) > 1:
-            told |= set(own)
-            found.append(_numbered(key, own, numbers))
-    found.sort(key=lambda axis: min(signals.index(name) for name in axis.signals))
-    rest = tuple(name for name in signals if name not in told)
-    return found + ([Axis("", rest, ())] if rest else [])
-
-
-def _without(name: str, place: int, text: str) -> tuple[str, str]:
-    """A name's text before and behind one of its numbers."""
-    ends = [found.end() for found in re.finditer(r"=-?[\d.]+(?:e-?\d+)?(?=,|$)", name)]
-    return name[: ends[place] - len(text)], name[ends[place] :]
-
-
-def _numbered(key: tuple[int, str, str], group: list[str], numbers: dict[str, list[str]]) -> Axis:
-    place, before, _ = key
-    order = sorted(group, key=lambda name: float(numbers[name][place]))
-    option = re.split(r"[:,]", before.removesuffix("="))[-1]
-    title = _OPTIONS.get(option, option.replace("_", " "))
-    return Axis(title, tuple(order), tuple(float(numbers[name][place]) for name in order))
 
 
 def trend(results: Results, plan: Layout, designs: Sequence[str]) -> dict[str, object]:
@@ -129,7 +47,8 @@ def trend(results: Results, plan: Layout, designs: Sequence[str]) -> dict[str, o
         ]
         sections.append(
             {
-                "title": axis.title,
+                "title": axis.heading,
+                "numbered": bool(axis.values),
                 "scores": scores,
                 "differences": differences,
                 "left_out": max(0, len(compared) - _MOST_CHARTS),
@@ -154,17 +73,18 @@ def _bands(results: Results) -> str:
 def rows(results: Results, designs: Sequence[str]) -> list[dict[str, object]]:
     """One row a signal: its name, and each design's mean with its verdict there."""
     found: list[dict[str, object]] = []
-    for axis in axes_of(reading.signals(results)):
-        for signal in axis.signals:
-            verdicts = reading.verdicts_of(results, signal=signal)
-            cells = [
-                (
-                    reading.mean(reading.samples_of(results, design, results.metric, signal)),
-                    "baseline" if reading.is_baseline(results, design) else _word(verdicts, design),
-                )
-                for design in designs
-            ]
-            found.append({"signal": signal, "cells": cells})
+    short = told_apart(reading.signals(results))[1]
+    axes = axes_of(reading.signals(results))
+    for signal in dict.fromkeys(signal for axis in axes for signal in axis.signals):
+        verdicts = reading.verdicts_of(results, signal=signal)
+        cells = [
+            (
+                reading.mean(reading.samples_of(results, design, results.metric, signal)),
+                "baseline" if reading.is_baseline(results, design) else _word(verdicts, design),
+            )
+            for design in designs
+        ]
+        found.append({"signal": short[signal], "cells": cells})
     return found
 
 
@@ -209,7 +129,7 @@ def score_chart(
         220,
         width=WIDTH if plan.single else frames.SMALL,
         sides=(44, 16),
-        legend=[(short(style.name), style) for style in styles] if plan.single else (),
+        legend=[(shortened(style.name), style) for style in styles] if plan.single else (),
     )
     for line, style in zip(lines, styles, strict=True):
         frames.draw(axes, style, line.x, line.mean, line.low, line.high)
@@ -268,10 +188,25 @@ def _along(axis: Axis, rows: Sequence[Row], margin: float, limits: tuple[float, 
     names = [axis.name(signal) for signal in axis.signals]
     for row in rows:
         x = axis.values[names.index(row.name)]
-        if np.isfinite(row.interval).all():
+        end, said = beyond(row, limits)
+        if said:
+            down = end == limits[0]
+            end += 0.03 * (limits[1] - limits[0]) * (1 if down else -1)
+            axes.plot(x, end, "v" if down else "^", color=ACCENT, markersize=6, clip_on=False)
+            axes.annotate(
+                said,
+                (x, end),
+                (0, 7 if down else -7),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if down else "top",
+                color=INK,
+            )
+        elif np.isfinite(row.interval).all():
             axes.plot((x, x), row.interval, color=ACCENT, linewidth=2, solid_capstyle="butt")
             axes.plot((x, x), row.interval, "_", color=ACCENT, markersize=6)
-        axes.plot(x, row.difference, "o", color=ACCENT, markersize=5.5)
+        if not said:
+            axes.plot(x, row.difference, "o", color=ACCENT, markersize=5.5)
         sign, place = words.SYMBOLS[row.verdict], axes.get_xaxis_transform()
         axes.text(x, 1.03, sign, transform=place, ha="center", va="bottom", color=INK)
     _numbers_along(axes, axis)

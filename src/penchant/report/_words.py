@@ -1,11 +1,14 @@
 """Names, units and reach as a study's reader sees them."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, isfinite, log10
+
+from markupsafe import Markup
 
 from penchant.pages import counted, plain
 from penchant.report import _reading as reading
-from penchant.study import Results, amount, with_unit
+from penchant.study import Results, Verdict, amount, with_unit
 
 SYMBOLS = {
     "better": "▲",
@@ -25,11 +28,12 @@ _METRIC_WORDS = {
     "ssim": "SSIM",
     "snr": "SNR",
     "iou": "IoU",
-    "nll": "negative log-likelihood",
+    "nll": "loss",
+    "nll_seen": "training loss",
     "ece": "calibration error",
     "r2": "R²",
     "accuracy_shifted": "accuracy under shifts",
-    "accuracy_features": "accuracy of a linear probe on classes that were not trained",
+    "accuracy_features": "linear-probe accuracy",
     "gradient_decay_start": "gradient decay at the start",
     "gradient_decay_end": "gradient decay at the end",
     "identity_share": "share of the identity path",
@@ -39,9 +43,9 @@ _CHOICES = {
     ("skip", "none"): "plain",
     ("skip", "residual"): "residual",
     ("normalisation", "batch"): "batch norm",
-    ("normalisation", "none"): "no norm",
-    ("form", "pre"): "pre-activation",
-    ("form", "post"): "post-activation",
+    ("normalisation", "none"): "unnormalised",
+    ("block", "pre"): "pre-activation",
+    ("block", "post"): "post-activation",
     ("encoding", "none"): "no encoding",
 }
 """What a design's choice is called in a chart."""
@@ -50,6 +54,35 @@ _SPEAK_FOR_THEMSELVES = frozenset(
 )
 """Fields whose values need not be told apart by the field's name."""
 
+
+_DECAY = (
+    "Gradient decay is the number of decades (factors of 10) between the gradient’s norm at the "
+    "first layer and at the last hidden one, whichever is larger: 0 is a gradient that arrives as "
+    "strong as it left."
+)
+VERDICT_WORDS = {False: ("better", "worse"), True: ("higher", "lower")}
+"""What the first two verdicts are called, by whether neither way of the metric is better."""
+_EXPLAINED = {
+    "nll": "The loss is the negative log-likelihood of what is so, averaged over samples.",
+    "ece": "The calibration error says how far confidence is from the share of right answers.",
+    "r2": "R² is the share of the targets’ variance that is explained: 100 % is perfect, 0 % no "
+    "better than their mean.",
+    "gap_accuracy": "The accuracy gap is the accuracy on seen samples minus that on held-out ones.",
+    "gap_nll": "The loss gap is the loss on held-out samples minus that on seen ones.",
+    "accuracy_shifted": "Held-out pictures are moved by a few pixels.",
+    "accuracy_features": "A linear probe reads classes that the network never learnt off its "
+    "frozen features.",
+    "gradient_decay": f"{_DECAY} It is the median of all looks at a run.",
+    "gradient_decay_start": _DECAY,
+    "gradient_decay_end": _DECAY,
+    "identity_share": "How much of each residual block’s output its identity path carries, "
+    "averaged over blocks.",
+    "effective_depth": "The mean length, in residual blocks, of the paths that carry the gradient.",
+}
+_AT = "It is read off each run where its {} first comes to {}, so that designs are compared there."
+
+_LONGEST_UNBROKEN = 20
+"""Letters that are never broken, as a phone has room for them."""
 
 ABBREVIATIONS = frozenset(("psnr", "ssim", "snr", "iou", "nll", "ece"))
 """Metrics whose name in results.csv needs its words beside it."""
@@ -62,21 +95,75 @@ def metric_name(metric: str) -> str:
         >>> metric_name("psnr_held_out")
         'held-out PSNR'
         >>> metric_name("nll_seen"), metric_name("accuracy")
-        ('seen negative log-likelihood', 'accuracy')
+        ('training loss', 'accuracy')
         >>> metric_name("gap_accuracy@nll_seen=0.1")
-        'generalisation gap in accuracy at seen negative log-likelihood 0.1'
+        'accuracy gap at training loss 0.1'
     """
     metric, at, level = metric.partition("@")
     if at:
         watched, _, value = level.partition("=")
         return f"{metric_name(metric)} at {metric_name(watched)} {value}"
     if metric.startswith("gap_"):
-        return f"generalisation gap in {metric_name(metric.removeprefix('gap_'))}"
+        return f"{metric_name(metric.removeprefix('gap_'))} gap"
+    if metric in _METRIC_WORDS:
+        return _METRIC_WORDS[metric]
     for ending, words in (("_held_out", "held-out "), ("_seen", "seen ")):
         if metric.endswith(ending):
             stem = metric.removesuffix(ending)
             return words + _METRIC_WORDS.get(stem, stem.replace("_", " "))
-    return _METRIC_WORDS.get(metric, metric.replace("_", " "))
+    return metric.replace("_", " ")
+
+
+def explained(metric: str) -> str:
+    """What a metric measures, in a sentence; empty where its name says it.
+
+    Example:
+        >>> explained("gap_accuracy")
+        'The accuracy gap is the accuracy on seen samples minus that on held-out ones.'
+        >>> explained("psnr_held_out")
+        ''
+    """
+    metric, at, level = metric.partition("@")
+    if at:
+        watched, _, value = level.partition("=")
+        return f"{explained(metric)} {_AT.format(metric_name(watched), value)}".lstrip()
+    stem = metric.removesuffix("_seen").removesuffix("_held_out")
+    return _EXPLAINED.get(metric) or _EXPLAINED.get(stem, "")
+
+
+def in_words(text: str, metrics: Iterable[str]) -> str:
+    """A sentence of the study's with its metrics as a page calls them.
+
+    Example:
+        >>> in_words("a never reached nll_seen 0.2 nats.", ["nll_seen", "accuracy_seen"])
+        'a never reached training loss 0.2 nats.'
+    """
+    for name in sorted(metrics, key=len, reverse=True):
+        if "_" in name:
+            text = text.replace(name, metric_name(name))
+    return text
+
+
+def said(results: Results, verdict: Verdict) -> str:
+    """A verdict's sentence where a heading names its signal."""
+    text = verdict.sentence.removeprefix(f"On {verdict.signal}, ")
+    if text.startswith("neither "):
+        text = capital(text)
+    return in_words(text, reading.metric_names(results))
+
+
+def label(text: str) -> Markup:
+    """A design's label that breaks after a plus alone, and never at a hyphen.
+
+    Example:
+        >>> label("plain-8+relu")
+        Markup('<span class="label">plain-8+<wbr>relu</span>')
+    """
+    parts = [Markup.escape(part) for part in re.split(r"(?<=\+)", text) if part]
+    known = Markup("<wbr>").join(parts)
+    if max(map(len, text.replace("+", " ").split()), default=0) > _LONGEST_UNBROKEN:
+        return known
+    return Markup('<span class="label">{}</span>').format(known)
 
 
 def abbreviated(metric: str) -> str:
@@ -84,7 +171,7 @@ def abbreviated(metric: str) -> str:
 
     Example:
         >>> abbreviated("nll_held_out"), abbreviated("depth")
-        ('negative log-likelihood (nll)', 'depth')
+        ('loss (nll)', 'depth')
     """
     if metric.startswith("gap_") or "@" in metric:
         return metric_name(metric)  # its name says both
@@ -137,7 +224,7 @@ def differences_of(results: Results) -> str:
     if not reading.several_baselines(results):
         return f"against {reading.baseline(results)}"
     mine, its = compared_choice(results)
-    return f"{mine} against {its}" if mine and its else ""
+    return " ".join(filter(None, (mine, f"against {its}" if its else "")))
 
 
 def telling_fields(results: Results) -> list[str]:
@@ -154,14 +241,20 @@ def telling_fields(results: Results) -> list[str]:
 
 def row_name(results: Results, design: str) -> str:
     """A design as a row of differences calls it: what sets it apart from the other rows."""
+    return ", ".join(row_choices(results, design))
+
+
+def row_choices(results: Results, design: str) -> list[str]:
+    """The choices that set a design apart from the other rows of differences; or its label."""
     if not reading.several_baselines(results):
-        return design
+        return [design]
     settings = {run.design: run.settings for run in reversed(results.runs)}
     mine, base = settings.get(design, {}), settings.get(reading.baseline_of(results, design), {})
     fields = telling_fields(results)
     if compared_choice(results)[0]:
         fields = [field for field in fields if mine.get(field) == base.get(field)]
-    return choices({field: mine.get(field) for field in fields}) or design
+    found = [choices({field: mine.get(field)}) for field in fields]
+    return [one for one in found if one] or [design]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -248,7 +341,7 @@ def noun(results: Results) -> str:
 
 def kind(results: Results) -> str:
     """What one of several signals is called beside its name."""
-    return "data set" if noun(results) == "data set" else "signal"
+    return noun(results) if noun(results) in ("data set", "function") else "signal"
 
 
 def constant(results: Results) -> str:
