@@ -7,6 +7,7 @@ from penchant.nn._activation import Activation as Activation
 from penchant.nn._activations import ACTIVATIONS as ACTIVATIONS
 from penchant.nn._activations import ActivationLike as ActivationLike
 from penchant.nn._activations import activation as activation
+from penchant.nn._autoencoder import Autoencoder as Autoencoder
 from penchant.nn._backbones import ConvNeXt as ConvNeXt
 from penchant.nn._backbones import ViT as ViT
 from penchant.nn._blocks import evaluate_in_blocks as evaluate_in_blocks
@@ -26,6 +27,8 @@ from penchant.nn._encodings import OneBlob as OneBlob
 from penchant.nn._encodings import RandomFourier as RandomFourier
 from penchant.nn._encodings import encoding as encoding
 from penchant.nn._own import Own as Own
+from penchant.nn._picture_net import NOISE_CHANNELS as NOISE_CHANNELS
+from penchant.nn._picture_net import PictureNet as PictureNet
 from penchant.nn._pictures import Pictures as Pictures
 from penchant.nn._plain_twin import plain_twin as plain_twin
 from penchant.nn._rectifiers import ELU as ELU
@@ -58,6 +61,7 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "ActivationLike",
+    "Autoencoder",
     "ConvNeXt",
     "CoordinateNet",
     "Coverage",
@@ -74,11 +78,13 @@ __all__ = [
     "LocallyConnected",
     "MultiQuadratic",
     "MultiplyAdds",
+    "NOISE_CHANNELS",
     "NeRF",
     "NoEncoding",
     "OneBlob",
     "Own",
     "ParameterCounts",
+    "PictureNet",
     "Pictures",
     "Quadratic",
     "RandomFourier",
