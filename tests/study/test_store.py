@@ -98,8 +98,8 @@ def test_checkpoints_do_not_make_the_file_grow(tmp_path: Path) -> None:
         for id in (f"{run}", f"{run} beside it"):
             store.add(replace(RUN, id=id), state[:300_000])
     store.close()
-    # A network moves into its run's state, so the last ones' stay behind as room for more.
-    assert path.stat().st_size < 6 * 300_000 + 2 * 1_000_000
+    # Each network moves into its run's state; what is left of the last two is room for more.
+    assert path.stat().st_size < 1.02 * (6 * 300_000 + 2 * 700_000)
 
 
 def test_a_study_from_before_checkpoints_has_them_now(tmp_path: Path) -> None:
