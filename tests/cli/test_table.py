@@ -207,7 +207,59 @@ def test_one_signal_that_is_judged_by_itself_needs_no_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     results = _results()
-    alone = tuple(replace(verdict, signal="cat") for verdict in results.verdicts)
+    alone = tuple(
+        replace(verdict, signal="cat", sentence=f"On cat, {verdict.sentence}")
+        for verdict in results.verdicts
+    )
     text = _text(replace(results, verdicts=alone), 120, monkeypatch)
-    for verdict in alone:
+    assert "On cat" not in text
+    for verdict in results.verdicts:
         assert " ".join(verdict.sentence.split()) in " ".join(text.split())
+
+
+def test_long_labels_break_after_a_plus(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = _results()
+    names = {"relu": "plain-20+relu+unnormalised", "gelu": "resnet-20+gelu+unnormalised"}
+    long = replace(
+        results,
+        plan={**results.plan, "baseline": names["relu"]},
+        designs=tuple(names.values()),
+        runs=tuple(
+            replace(run, design=names[run.design]) for run in results.runs if run.design in names
+        ),
+        verdicts=tuple(
+            replace(one, design=names["gelu"], baseline=names["relu"])
+            for one in results.verdicts
+            if one.design == "gelu"
+        ),
+    )
+    table = _text(long, 80, monkeypatch).split("\n\n")[0]
+    firsts = [line.split("  ")[0].strip() for line in table.splitlines()]
+    for part in ("plain-20+relu+", "resnet-20+gelu+", "unnormalised"):
+        assert part in firsts
+    head = table[: table.index("───")]
+    assert "against the" in head and "plain" not in head
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_on_a_terminal_no_word_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    screen = Screen()
+    screen.file = io.StringIO()
+    monkeypatch.setattr(Screen, "is_terminal", property(lambda _: True))
+    text = "resnet-8+relu+unnormalised is equivalent to plain-8+relu+unnormalised: no difference."
+    screen.item(text)
+    lines = screen.file.getvalue().splitlines()
+    assert [line[: len(line) - len(line.lstrip())] for line in lines] == ["  ", "    "]
+    assert " ".join(line.strip() for line in lines) == text
+
+
+def test_what_is_said_of_several_signals_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = _results()
+    signals = ("toy:inputs=2,noise=0.1", "toy:inputs=9,noise=0.1")
+    runs = tuple(replace(run, signal=one) for one in signals for run in results.runs)
+    warnings = tuple(f"{name}: all have {n} parameters." for n, name in enumerate(signals, 7))
+    text = _text(replace(results, runs=runs, warnings=warnings), 80, monkeypatch)
+    assert "warning: all have 7 to 8 parameters." in text
+    one = replace(results, runs=runs, warnings=warnings[:1])
+    assert "warning: 2 input dimensions: all have 7" in _text(one, 80, monkeypatch)

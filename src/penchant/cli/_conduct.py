@@ -9,7 +9,7 @@ from penchant.cli._live import watch
 from penchant.cli._output import check_folder
 from penchant.cli._plan import description, summary
 from penchant.cli._screen import Screen
-from penchant.cli._table import closing
+from penchant.cli._table import closing, say_warnings
 from penchant.cli._tally import Tally
 from penchant.errors import PenchantError
 from penchant.study import PLAN, REPORT, RESULTS, Study
@@ -42,11 +42,9 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     if dry_run:
         screen.say(description(study))
         return
-    for task in study.tasks:
-        for notice in task.notices:
-            screen.say(f"{task.name}: {notice}")
-    for warning in study.warnings if left else ():  # else they are said with the results
-        screen.say(f"warning: {warning}", style="yellow")
+    _say_notices(study, screen)
+    if left:  # else they are said with the results
+        say_warnings(study.warnings, [task.name for task in study.tasks], screen)
     tally = Tally(study.jobs, left, seconds, workers)
     try:
         with watch(tally, study.shown.unit) as view:
@@ -68,6 +66,16 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
         ("again", _again(folder, "--out", str(elsewhere))),
     ):
         screen.print(f"{name:<8}{value}", soft_wrap=True)  # unbroken, to be copied
+
+
+def _say_notices(study: Study, screen: Screen) -> None:
+    """Say what was done to the data, once where it was done to all."""
+    from penchant.report import by_signal, told_apart
+
+    short = told_apart([task.name for task in study.tasks])[1]
+    texts = [f"{task.name}: {notice}" for task in study.tasks for notice in task.notices]
+    for where, text in by_signal(texts, short):
+        screen.item(f"{where}: {text}" if where else text)
 
 
 def _cores() -> int:

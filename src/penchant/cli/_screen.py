@@ -1,5 +1,7 @@
 """The two consoles. Not imported before a command has something to show, since rich is heavy."""
 
+from textwrap import wrap
+
 from rich.console import Console
 
 
@@ -12,6 +14,21 @@ class Screen(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+    def item(self, text: str) -> None:
+        """Print one of several texts, set in; on a terminal its further lines are so more."""
+        if not self.is_terminal:
+            self.print(f"  {text}", soft_wrap=True)
+            return
+        for line in wrap(
+            text,
+            self.width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        ):
+            self.print(line, soft_wrap=True)
 
     def say(self, text: str, *, style: str | None = None) -> None:
         """Print text, with its lines filled on a terminal and as it is elsewhere."""

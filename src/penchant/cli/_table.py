@@ -1,6 +1,7 @@
 """What a study found, on a terminal: a table, the verdicts in sentences, and what limits them."""
 
 import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,19 @@ if TYPE_CHECKING:
 WIDE = 110
 """Columns from which the table also holds parameters, seconds and intervals of differences."""
 
+_LONGEST_LINE = 18
+"""Letters of a design's label that one line of the table has."""
+_LONGEST_WORD = 14
+"""Letters of a baseline's label that the heading of a column has."""
+
 STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 
 
 def closing(results: Results, screen: Screen) -> None:
     """Print the designs, best first, then each verdict, its flag, and the warnings.
 
-    Verdicts on further metrics and on the steps to a target come after those on the primary one.
+    Where each signal is judged by itself, its table and its verdicts stand together. Verdicts on
+    further metrics and on the steps to a target come after those on the primary one.
 
     Scores stand with their 95 % t-interval over seeds (over signals, where there are several);
     differences with the simultaneous interval that decided the verdict.
@@ -28,24 +35,51 @@ def closing(results: Results, screen: Screen) -> None:
         results: the finished study.
         screen: where to.
     """
-    from penchant.report import metric_name, table
+    from penchant.report import metric_name, several, table, told_apart
 
     rows = table(results).to_dict("records")
-    for signal in dict.fromkeys(_signal(row) for row in rows):  # one, unless each is judged
+    signals = list(dict.fromkeys(_signal(row) for row in rows))  # one, unless each is judged
+    names = dict.fromkeys(run.signal for run in results.runs)
+    short = {"": "", **told_apart(list(names))[1]}
+    if len(signals) > 1:
+        noun = str(results.plan.get("noun", "signal"))
+        screen.print()
+        screen.say(f"{several(signals, noun)}, each judged by itself", style="bold")
+    order = [(_signal(row), str(row["design"])) for row in rows]
+    primary = [one for one in results.verdicts if one.metric == results.metric]
+    for signal in signals:
         screen.print()
         if signal:
-            screen.print(signal, style="bold")
+            screen.print(short[signal], style="bold")
         own = [row for row in rows if _signal(row) == signal]
         screen.print(_table(results, own, narrow=screen.width < WIDE))
-    order = [(_signal(row), str(row["design"])) for row in rows]
+        _say(results, [v for v in primary if signal in ("", v.signal)], order, screen)
     for metric in dict.fromkeys(verdict.metric for verdict in results.verdicts):
-        judged = [verdict for verdict in results.verdicts if verdict.metric == metric]
-        _say(judged, order, "", screen, "" if metric == results.metric else metric_name(metric))
+        if metric != results.metric:
+            screen.print()
+            screen.say(metric_name(metric), style="bold")
+            for signal in signals:
+                if signal:
+                    screen.print(f"{short[signal]}:")
+                judged = [v for v in results.verdicts if v.metric == metric]
+                mine = [v for v in judged if signal in ("", v.signal)]
+                _say(results, mine, order, screen, apart=False)
     if results.target_verdicts:
         target = with_unit(f"{results.plan['target']:g}", str(results.plan["unit"]))
-        _say(results.target_verdicts, order, f"steps to {target}: ", screen)
-    for warning in results.warnings:
-        screen.say(f"warning: {warning}", style="yellow")
+        screen.print()
+        screen.say(f"steps to {target}", style="bold")
+        _say(results, results.target_verdicts, order, screen, apart=False)
+    if results.warnings:
+        screen.print()
+        say_warnings(results.warnings, list(names), screen)
+
+
+def say_warnings(warnings: Sequence[str], signals: Sequence[str], screen: Screen) -> None:
+    """Print warnings; those of several signals that differ in numbers alone are one."""
+    from penchant.report import by_signal, told_apart
+
+    for where, text in by_signal(warnings, told_apart(signals)[1]):
+        screen.say(f"warning: {where}: {text}" if where else f"warning: {text}", style="yellow")
 
 
 def _signal(row: Mapping[Hashable, Any]) -> str:
@@ -54,25 +88,26 @@ def _signal(row: Mapping[Hashable, Any]) -> str:
 
 
 def _say(
+    results: Results,
     judged: Sequence[Verdict],
     order: Sequence[tuple[str, str]],
-    about: str,
     screen: Screen,
-    heading: str = "",
+    *,
+    apart: bool = True,
 ) -> None:
     """Print verdicts in the order of the table, then what a reader should know of them."""
+    from penchant.report import in_words, said
+
     several = any(signal for signal, _ in order)  # with one signal, its rows do not name it
     ranked = sorted(judged, key=lambda v: order.index((v.signal if several else "", v.design)))
-    if ranked:
+    if ranked and apart:
         screen.print()
-        if heading:
-            screen.say(f"{heading}:")
     for verdict in ranked:
-        screen.say(about + verdict.sentence)
+        screen.item(said(results, verdict))
+    known = {name for run in results.runs for name in run.metrics}
     for verdict in ranked:
         if verdict.flag:
-            whose = " on ".join(filter(None, (verdict.design, verdict.signal)))
-            screen.say(f"note: {about}{whose}: {verdict.flag}")
+            screen.item(f"note: {verdict.design}: {in_words(verdict.flag, known)}")
 
 
 def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: bool) -> "Table":
@@ -84,12 +119,18 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
     unit = str(results.plan["unit"])
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     several = bool(rows) and "baseline" in rows[0]
-    table.add_column("design", overflow="fold")
+    labels = {row["design"]: _broken(str(row["design"])) for row in rows}
+    longest = max(
+        (len(line) for label in labels.values() for line in label.splitlines()), default=0
+    )
+    table.add_column("design", overflow="fold", min_width=min(longest, _LONGEST_LINE))
     name = metric_name(results.metric)
     table.add_column(f"{name}, {unit}" if unit else name, justify="right")
     table.add_column("95 % interval", justify="right", no_wrap=True)
     if results.verdicts:
         whose = "its baseline" if several else str(results.plan["baseline"])
+        if len(whose) > _LONGEST_WORD:
+            whose = "the baseline"
         table.add_column(f"against {whose}", justify="right")
         if not narrow:
             table.add_column("interval of that", justify="right", no_wrap=True)
@@ -101,7 +142,7 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
     for row in rows:
         verdict = str(row["verdict"])
         cells = [
-            str(row["design"]),
+            labels[row["design"]],
             _number(row["mean"], places),
             _interval(row["low"], row["high"], places),
         ]
@@ -115,6 +156,16 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
             cells += [f"{row['parameters']:,}", _number(row["seconds"], 1)]
         table.add_row(*cells, style=STYLES.get(verdict))
     return table
+
+
+def _broken(label: str) -> str:
+    """A label in lines that a table has room for; they end after a plus or at a space."""
+    lines = [""]
+    for part in re.split(r"(?<=[+ ])", label):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > _LONGEST_LINE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _number(value: float, places: int, *, sign: str = "") -> str:

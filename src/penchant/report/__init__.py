@@ -8,12 +8,25 @@ this module, so the module itself answers the call.
 import sys
 from types import ModuleType
 
+from penchant.report._merge import by_signal
 from penchant.report._report import report
+from penchant.report._signals import several, told_apart
 from penchant.report._summary import html_summary
 from penchant.report._table import table
-from penchant.report._words import decimals, metric_name
+from penchant.report._words import decimals, in_words, metric_name, said
 
-__all__ = ["decimals", "html_summary", "metric_name", "report", "table"]
+__all__ = [
+    "by_signal",
+    "decimals",
+    "html_summary",
+    "in_words",
+    "metric_name",
+    "report",
+    "said",
+    "several",
+    "table",
+    "told_apart",
+]
 
 
 class _CallableRoom(ModuleType):

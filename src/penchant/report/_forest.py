@@ -85,6 +85,7 @@ def forest(
         end, said = beyond(row, limits)
         if said:
             left_of = end == limits[0]
+            end += 0.02 * (limits[1] - limits[0]) * (1 if left_of else -1)
             axes.plot(end, y, "<" if left_of else ">", color=ACCENT, markersize=6, clip_on=False)
             axes.annotate(
                 said,

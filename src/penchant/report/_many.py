@@ -110,7 +110,7 @@ def _flags(results: Results, verdicts: Sequence[Verdict]) -> str:
         return f"Read what is noted at {len(flagged)} of the verdicts."
     known = reading.metric_names(results)
     return "".join(
-        f"Of {words.row_name(results, one.design)}: {words.in_words(one.flag, known)}"
+        f"Note on {words.row_name(results, one.design)}: {words.in_words(one.flag, known)}"
         for one in flagged
     )
 

@@ -63,7 +63,7 @@ _DECAY = (
 VERDICT_WORDS = {False: ("better", "worse"), True: ("higher", "lower")}
 """What the first two verdicts are called, by whether neither way of the metric is better."""
 _EXPLAINED = {
-    "nll": "The loss is the negative log-likelihood of what is so, averaged over samples.",
+    "nll": "The loss is the negative log-likelihood of the right answers, averaged over samples.",
     "ece": "The calibration error says how far confidence is from the share of right answers.",
     "r2": "R² is the share of the targets’ variance that is explained: 100 % is perfect, 0 % no "
     "better than their mean.",
