@@ -44,8 +44,8 @@ def compare(
         str | None,
         option(
             "NAME",
-            "The kind of network of designs that name none: coordinate, dense, tdnn, resnet, vit "
-            "or convnext.",
+            "The kind of network of designs that name none: coordinate, dense, tdnn, resnet, vit, "
+            "convnext or autoencoder.",
             default="coordinate; dense; tdnn",
         ),
     ] = None,

@@ -1,5 +1,6 @@
 """Studies: designs, plans, runs, stores and verdicts; and single networks, fitted and decoded."""
 
+from penchant.study._autoencoder import AutoencoderDesign as AutoencoderDesign
 from penchant.study._baselines import parse_fields as parse_fields
 from penchant.study._design import Design as Design
 from penchant.study._executors import WorkerError as WorkerError
@@ -38,6 +39,7 @@ from penchant.study._study import Study as Study
 from penchant.study._verdict import judge as judge
 
 __all__ = [
+    "AutoencoderDesign",
     "BUILT_IN",
     "CoordinateDesign",
     "DenseDesign",

@@ -78,6 +78,14 @@ A starting point for pilots, found in a small search: three or four rates at 14 
 Adam's.
 """
 
+AUTOENCODER_LEARNING_RATES = {"muon": 0.008, "adam": 0.008, "sgd": 0.1, "momentum": 0.01}
+"""Encoder-decoders', by optimiser.
+
+A starting point for pilots, found in a small search by a pilot's score: five rates for four
+activations and both sources on one photograph at 64 pixels, 300 steps, and four at 128. Muon
+leaves convolutions to Adam, so it takes Adam's; gradient descent's two are guesses.
+"""
+
 BACKBONE_WEIGHT_DECAY = 0.05
 """Vision transformers' and ConvNeXts': DeiT's (2021) and ConvNeXt's own (2022)."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from penchant.errors import PenchantError, nearest
+from penchant.study._autoencoder import AutoencoderDesign
 from penchant.study._backbones import ConvNeXtDesign, ViTDesign
 from penchant.study._design import Design, one_line
 from penchant.study._fully_connected import CoordinateDesign, DenseDesign
@@ -18,6 +19,7 @@ FAMILIES: dict[str, type[Design]] = {
     "resnet": ResNetDesign,
     "vit": ViTDesign,
     "convnext": ConvNeXtDesign,
+    "autoencoder": AutoencoderDesign,
 }
 
 

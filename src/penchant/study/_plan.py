@@ -30,7 +30,7 @@ from penchant.tasks import (
     source_and_options,
 )
 
-FamilyName = Literal["coordinate", "dense", "tdnn", "resnet", "vit", "convnext"]
+FamilyName = Literal["coordinate", "dense", "tdnn", "resnet", "vit", "convnext", "autoencoder"]
 
 BACKBONE_DESIGNS: tuple[dict[str, Any], ...] = (
     {"activation": "gelu"},
@@ -59,6 +59,12 @@ DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
     "resnet": ({"skip": "none"}, {"skip": "residual"}),
     "vit": BACKBONE_DESIGNS,
     "convnext": BACKBONE_DESIGNS,
+    "autoencoder": (
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"activation": "gaussian"},
+        {"activation": "sine"},
+    ),
 }
 
 DENSE_WORDS: dict[str, Any] = {

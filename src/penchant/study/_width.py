@@ -1,6 +1,6 @@
 """Choosing widths: a family's own, below half the seen values, or equal in parameters if asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -26,9 +26,9 @@ def with_widths(
 ) -> dict[str, Design]:
     """Give every design that has none a width.
 
-    The common width is the family's usual one or, for families without, the largest up to 256 at
-    which no design has more parameters than half the seen values; beyond that a network can learn
-    its samples by heart. With
+    The common width of a family's designs is its usual one or, for families without, the largest up
+    to 256 at which none of them has more parameters than half the seen values; beyond that a
+    network can learn its samples by heart. With
     ``match="parameters"`` baselines keep it, and each other design takes the width whose number of
     parameters is nearest to its baseline's.
 
@@ -42,15 +42,13 @@ def with_widths(
         The designs with widths.
     """
     shape = (task.shape, task.outputs)
-    free = [d for d in designs.values() if d.width is None and d.usual_width is None]
-    common = NARROWEST
-    if free:
-        limit = task.seen_values() / 2
-        common = _largest(
-            lambda width: all(parameters(design, width, *shape) <= limit for design in free)
-        )
+    free: dict[str, list[Design]] = {}  # a width is channels in one family and units in another
+    for design in designs.values():
+        if design.width is None and design.usual_width is None:
+            free.setdefault(design.family, []).append(design)
+    common = {family: _common(its_designs, task) for family, its_designs in free.items()}
     chosen = {
-        label: design if design.width else design.replaced(width=design.usual_width or common)
+        label: design.replaced(width=design.width or design.usual_width or common[design.family])
         for label, design in designs.items()
     }
     for design in chosen.values():  # what fits no such samples fails here
@@ -74,6 +72,15 @@ def with_widths(
         else nearest(design, chosen[baselines[label]])
         for label, design in chosen.items()
     }
+
+
+def _common(designs: Sequence[Design], task: Task) -> int:
+    limit = task.seen_values() / 2
+    return _largest(
+        lambda width: all(
+            parameters(design, width, task.shape, task.outputs) <= limit for design in designs
+        )
+    )
 
 
 def _largest(fits: Callable[[int], bool], widest: int = WIDEST) -> int:

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from penchant.nn import PictureNet
 from penchant.tasks._grid_task import GridTask
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import Picture
 from penchant.tasks._points import pixel_coordinates
 from penchant.tasks._scores import psnr, ssim_map
-from penchant.tasks._task import Metric
+from penchant.tasks._task import Metric, Split
 
 
 class PictureTask(GridTask):
@@ -65,6 +66,13 @@ class PictureTask(GridTask):
         """Every pixel's coordinates, row by row."""
         height, width = self.values.shape[:2]
         return pixel_coordinates(height, width)
+
+    def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
+        """Show a network that makes whole pictures the part that training sees."""
+        if isinstance(network, PictureNet):
+            height, width = self.values.shape[:2]
+            network.see(split.inputs, split.targets, height, width)
+        return network
 
     def scores(
         self,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from penchant.divergences import Divergence
-from penchant.nn import CoordinateNet
+from penchant.nn import CoordinateNet, PictureNet
 from penchant.training._threads import one_thread
 
 BLOCK = 1024
@@ -57,12 +57,15 @@ class Gradient(ABC):
 class AutogradGradient(Gradient):
     """Autograd, block by block: for any network.
 
-    A network with batch norm is given all samples at once, since they are what it normalises by.
+    A network with batch norm is given all samples at once, since they are what it normalises by;
+    and one that makes a whole picture in each pass, so that it makes it once a step.
     """
 
     def __init__(self, network: nn.Module, divergence: Divergence, block: int) -> None:
         super().__init__(network, divergence, block)
-        self.whole = any(isinstance(module, _BatchNorm) for module in network.modules())
+        self.whole = any(
+            isinstance(module, _BatchNorm | PictureNet) for module in network.modules()
+        )
 
     def __call__(
         self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
