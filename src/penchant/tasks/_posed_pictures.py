@@ -245,7 +245,7 @@ def _read(path: Path) -> _Transforms:
     bent = [name for name in _LENSES if words.get(name)]
     if bent:
         raise PenchantError(
-            f"{path}: {bent[0]}={words[bent[0]]:.20}: a lens that bends lines; undistort the "
+            f"{path}: {bent[0]}={words[bent[0]]!r:.20}: a lens that bends lines; undistort the "
             "pictures first"
         )
     return found
@@ -255,14 +255,15 @@ def _picture_file(folder: Path, path: Path, frame: _Frame) -> Path:
     """Return the picture's file, which must lie within the folder."""
     named = folder / frame.file_path
     try:
-        inside = named.resolve().is_relative_to(folder.resolve())
+        file = named if named.is_file() else named.with_name(named.name + ".png")
+        inside = file.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
         inside = False
     if not inside:
         raise PenchantError(
             f"{path}: the picture {frame.file_path!r:.200} is not within the folder {folder}"
         )
-    return named if named.is_file() else named.with_name(named.name + ".png")
+    return file
 
 
 def _pictures(
