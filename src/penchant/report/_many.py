@@ -92,13 +92,14 @@ def _where(results: Results, verdicts: Sequence[Verdict]) -> str:
         return _by_word([(one.verdict, words.row_choices(results, one.design)) for one in verdicts])
     axes = axes_of(reading.signals(results))
     designs = list(dict.fromkeys(one.design for one in verdicts))
+    if len(designs) > _MOST_DESIGNS:
+        return ""  # the tables below say it better
     said = []
-    for design in designs[:_MOST_DESIGNS]:
+    for design in designs:
         own = [one for one in verdicts if one.design == design]
         lead = f"{words.row_name(results, design)}: " if len(designs) > 1 else ""
-        said.append(lead + "; ".join(_on(own, axis) for axis in axes if _on(own, axis)) + ".")
-    if len(designs) > _MOST_DESIGNS:
-        said.append("The other designs’ verdicts stand below.")
+        along = [_on(own, axis) for axis in axes] if len(axes) == 1 else [tally(own)]
+        said.append(f"{lead}{'; '.join(filter(None, along))}.")
     text = " ".join(said)
     return text[:1].upper() + text[1:] if len(designs) == 1 else text
 

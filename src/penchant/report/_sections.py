@@ -17,6 +17,8 @@ from penchant.study import Results, Verdict
 
 _MOST_BAND_CHARTS = 30
 _MOST_SIGNAL_ROWS = 100
+_MOST_SIGNS = 12
+"""Verdicts on a further metric that are shown without being asked for."""
 
 
 def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
@@ -55,6 +57,7 @@ def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
                 "whose": words.differences_of(results) or "against each design’s baseline",
                 "tally": words.capital(tally(own)),
                 "tables": tables,
+                "folded": bool(blocks) and len(own) > _MOST_SIGNS,
                 "up": words.VERDICT_WORDS[reading.metric(results, metric).neutral],
             }
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from penchant.pages import counted
 
-_LOG_SPAN = 20.0
+_LOG_SPAN = 10.0
 _OPTIONS = {
     "classes": ("classes", "{} classes"),
     "samples": ("training samples", "{} training samples"),

@@ -62,15 +62,16 @@ def verdicts(
     groups = [(name, [run for run in runs if run.signal == name]) for name in signals]
     pairs = [(label, baseline) for label, baseline in baselines.items() if label != baseline]
     return tuple(
-        _on(signal, _verdict(mine, pair, question, m))
+        _on(signal, _verdict(mine, pair, question, m), named=len(signals) > 1)
         for signal, mine in (groups if each else [("", runs)])
         for pair in pairs
     )
 
 
-def _on(signal: str, verdict: Verdict) -> Verdict:
-    if not signal:
-        return verdict
+def _on(signal: str, verdict: Verdict, *, named: bool) -> Verdict:
+    """Say what a verdict speaks of; where there is one signal, its sentence need not name it."""
+    if not (signal and named):
+        return replace(verdict, signal=signal)
     text = verdict.sentence.replace(NEITHER, NEITHER.lower(), 1)
     return replace(verdict, signal=signal, sentence=f"On {signal}, {text}")
 
