@@ -267,7 +267,7 @@ def test_a_folder_is_a_task(tmp_path: Path, scene: PosedPictures) -> None:
     found = load_task(folder, Asked(size=6, held_out="every:5"))
     assert isinstance(found, RadianceTask)
     assert (found.name, found.split(0).held_out.tolist()) == ("ball", [0, 5])
-    with pytest.raises(PenchantError, match="noise=0.1"):
+    with pytest.raises(PenchantError, match=r"noise=0\.1"):
         load_task(folder, Asked(noise=0.1))
 
 

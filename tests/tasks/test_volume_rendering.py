@@ -128,6 +128,7 @@ def test_constant_density_has_its_closed_form_wherever_samples_lie(
     assert float(slope[0]) == pytest.approx(float(by_density * by_output), rel=1e-4, abs=1e-6)
 
 
+@torch.no_grad()
 def slow(renderer: RayRenderer, rays: Tensor) -> list[list[float]]:
     """The renderer in evaluation mode with everything occupied, one sample after another."""
     seen = []
