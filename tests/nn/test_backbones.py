@@ -181,6 +181,12 @@ BAD = [
     (lambda: ConvNeXt(depths=(2, 0)), "ConvNeXt(depths: a stage=0): needs a whole number"),
     (lambda: SMALL["vit"]()(torch.zeros(1, 1, 8, 8)), "ViT: pictures of shape (1, 1, 8, 8); N×2×8"),
     (lambda: SMALL["vit"]()(torch.zeros(1, 128)), "ViT: pictures of shape (1, 128); N×2×8×8"),
+    (lambda: SMALL["vit"]()(torch.zeros(0, 2, 8, 8)), "N×2×8×8 is needed, of at least 1"),
+    (lambda: ViT("16"), "ViT(size='16'): needs (height, width)"),
+    (lambda: ConvNeXt(depths=()), "ConvNeXt(depths=()): needs blocks"),
+    (lambda: ConvNeXt(depths=3), "ConvNeXt(depths=3): needs blocks"),
+    (lambda: ConvNeXt(layer_scale="x"), "ConvNeXt(layer_scale='x'): needs a finite number"),
+    (lambda: ConvNeXt(layer_scale=float("nan")), "layer_scale=nan"),
     (lambda: SMALL["convnext"]()(torch.zeros(1, 2, 7, 9)), "of at least 8 pixels a side"),
 ]
 

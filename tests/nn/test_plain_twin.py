@@ -118,6 +118,53 @@ def test_parts_keep_their_modes() -> None:
     assert all(modes[name] == module.training for name, module in twin.named_modules())
 
 
+class Holding(nn.Module):
+    """Holds its blocks in an own list too, and its blocks' inner modules know it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Residual(linear()) for _ in range(2))
+        self.order = [self.blocks[1], self.blocks[0]]
+        self.blocks[0].inner.owner = [self]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.order:
+            x = block(x)
+        return x
+
+
+def test_blocks_are_twins_wherever_they_are_held() -> None:
+    network, x = Holding(), rows(5, 4)
+    twin = plain_twin(network)
+    first, last = (block.inner for block in network.order)
+    assert torch.equal(twin(x), torch.relu(last(torch.relu(first(x)))))
+    assert twin.order[1] is twin.blocks[0]
+    assert twin.blocks[0].inner.owner[0] is twin
+    assert isinstance(network.order[0], Residual)
+
+
+def test_layers_that_two_blocks_share_stay_shared() -> None:
+    layer = linear()
+    twin = plain_twin(nn.Sequential(Residual(layer), Residual(layer, "tanh"), layer))
+    assert twin[0].inner is twin[1].inner is twin[2]
+    assert len(list(twin.parameters())) == 2
+
+
+class Scaled(Residual):
+    """A block that does more than its parts."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return 2 * super().forward(a)
+
+
+@pytest.mark.unchecked
+def test_a_block_with_a_forward_of_its_own_is_refused() -> None:
+    with pytest.raises(PenchantError, match=r"plain_twin\(Sequential\): 1 is a Scaled with a forw"):
+        plain_twin(nn.Sequential(Residual(linear()), Scaled(linear())))
+    with pytest.raises(PenchantError, match=r"plain_twin\(int\): needs a torch.nn.Module"):
+        plain_twin(3)
+
+
 def test_what_has_no_residual_has_no_twin() -> None:
     for network in (nn.Linear(2, 2), ResNet(8, width=4, skip=False)):
         with pytest.raises(PenchantError, match="there is no Residual in it"):

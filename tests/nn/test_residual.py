@@ -143,6 +143,18 @@ def test_paths_that_do_not_fit_are_named(
     assert "\n" not in str(raised.value)
 
 
+def test_an_inner_module_that_writes_into_the_input_is_refused() -> None:
+    block = Residual(nn.Sequential(nn.ReLU(inplace=True), affine(4, 4)), None)
+    for inputs in (numbers(7, 4), numbers(7, 4).requires_grad_() * 1):
+        with pytest.raises(PenchantError, match=r"Residual\(Sequential\).*writes.*inplace=False"):
+            block(inputs)
+    later = Residual(nn.Sequential(affine(4, 4), nn.ReLU(inplace=True)), None)
+    a = numbers(7, 4)
+    assert torch.equal(later(a), torch.relu(later.inner[0](a)) + a)
+    with torch.inference_mode():
+        assert torch.equal(later(a.clone()), torch.relu(later.inner[0](a)) + a)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -180,8 +192,9 @@ def test_pictures_are_their_rows(shape: tuple[int, ...], pixel: tuple[int, int, 
 
 @pytest.mark.unchecked
 def test_pictures_that_do_not_fit() -> None:
-    with pytest.raises(PenchantError, match=r"Pictures\(\(4,\)\): needs \(height, width\)"):
-        Pictures((4,))
+    for shape in ((4,), 4):
+        with pytest.raises(PenchantError, match=r"4,?\)?\): needs \(height, width\)"):
+            Pictures(shape)
     with pytest.raises(PenchantError, match=r"=0\): needs a whole number"):
         Pictures((4, 0))
     with pytest.raises(PenchantError, match=r"shape \(5, 15\): needs rows of 2·4·2 = 16 numbers"):

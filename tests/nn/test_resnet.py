@@ -303,6 +303,7 @@ def test_channels_last_changes_nothing() -> None:
     torch.testing.assert_close(last, network(x), rtol=0, atol=1e-12)
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -319,7 +320,10 @@ def test_channels_last_changes_nothing() -> None:
         ({"shortcut": "c"}, "shortcut='c'.*known: pad, project"),
         ({"activation": "wire"}, "'wire'.*complex"),
         ({"skip": False, "skip_scale": 0.0}, "skip=False, skip_scale=0.0.*plain"),
+        ({"skip": "none"}, "skip='none'.*True or False"),
         ({"survival": 0.0}, "survival=0.0"),
+        ({"survival": 1.5}, r"ResNet\(survival=1.5"),
+        ({"survival": "0.5"}, "survival='0.5'"),
     ],
 )
 def test_what_does_not_fit_is_said(arguments: dict, said: str) -> None:
@@ -329,8 +333,9 @@ def test_what_does_not_fit_is_said(arguments: dict, said: str) -> None:
 
 @pytest.mark.unchecked
 def test_depths_and_pictures_that_do_not_fit() -> None:
-    with pytest.raises(PenchantError, match=r"depth=20.*known are 18, 34, 50, 101, 152"):
-        ResNet.imagenet(20)
+    for depth in (20, 50.0, "18"):
+        with pytest.raises(PenchantError, match=rf"depth={depth!r}.*known are 18, 34, 50, 101"):
+            ResNet.imagenet(depth)
     network = ResNet(8, width=2)
     for shape in ((2, 1, 8, 8), (3, 8, 8)):
         with pytest.raises(PenchantError, match=r"needs pictures N×3×H×W"):

@@ -19,6 +19,7 @@ Decisions:
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from types import ModuleType
 from typing import Any, Literal, Self, cast
 
@@ -216,9 +217,9 @@ class ViT(_Backbone):
 
     def _wanted(self, shape: tuple[int, ...]) -> str:
         wanted = (self.channels, *self.size)
-        if len(shape) == 4 and shape[1:] == wanted:
+        if len(shape) == 4 and shape[0] and shape[1:] == wanted:
             return ""
-        return "N×{}×{}×{} is needed".format(*wanted)
+        return "N×{}×{}×{} is needed, of at least 1".format(*wanted)
 
 
 class ConvNeXt(_Backbone):
@@ -265,7 +266,10 @@ class ConvNeXt(_Backbone):
     ) -> None:
         library = _transformers("ConvNeXt")
         self.channels = count("ConvNeXt(channels", channels)
+        if not isinstance(depths, Sequence) or not depths:
+            raise PenchantError(f"ConvNeXt(depths={depths!r}): needs blocks for each stage: (2, 2)")
         depths = [count("ConvNeXt(depths: a stage", depth) for depth in depths]
+        _check_finite("ConvNeXt(layer_scale", layer_scale)
         width = count("ConvNeXt(width", width)
         self.smallest = count("ConvNeXt(patch", patch) * 2 ** (len(depths) - 1)
         config = library.ConvNextConfig(
@@ -334,9 +338,14 @@ def _named(call: str, name: str, sizes: dict[str, dict[str, Any]]) -> dict[str, 
     return sizes[name]
 
 
+def _check_finite(call: str, value: object) -> None:
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise PenchantError(f"{call}={value!r}): needs a finite number")
+
+
 def _size(size: int | Sequence[int]) -> tuple[int, int]:
     sides = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(sides) != 2:
+    if len(sides) != 2 or isinstance(size, str):
         raise PenchantError(f"ViT(size={size!r}): needs (height, width), or the side of a square")
-    height, width = (count(f"ViT(size={size!r}): a side", side) for side in sides)
+    height, width = (count("ViT(size", side) for side in sides)
     return height, width

@@ -32,9 +32,9 @@ class Pictures(nn.Module):
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
-        if len(shape) not in (2, 3):
+        if not isinstance(shape, Sequence) or len(shape) not in (2, 3):
             raise PenchantError(
-                f"Pictures({tuple(shape)}): needs (height, width) or (height, width, channels)"
+                f"Pictures({shape!r}): needs (height, width) or (height, width, channels)"
             )
         for size in shape:
             count(f"Pictures({tuple(shape)}: a size", size)

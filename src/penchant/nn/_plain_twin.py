@@ -27,13 +27,14 @@ def plain_twin(network: nn.Module) -> nn.Module:
 
     Args:
         network: any module that contains a `Residual`, however deep, or is one. It is left alone.
+            Wherever else it holds a block, in a list of its own for one, it holds the same twin.
 
     Returns:
         The twin, of the same class where the network is no `Residual` itself.
 
     Raises:
-        PenchantError: there is no `Residual` in it. A skip that is an addition in a forward of
-            one's own cannot be taken out from outside.
+        PenchantError: there is no `Residual` in it, or one whose class has a forward of its own.
+            A skip that is an addition in a forward of one's own cannot be taken out from outside.
 
     Example:
         >>> from penchant.nn import ResNet
@@ -46,23 +47,29 @@ def plain_twin(network: nn.Module) -> nn.Module:
 
     Source: the plain networks of He et al., "Deep residual learning", 2015.
     """
-    twin = copy.deepcopy(network)
-    found = [
-        (path, module)
-        for path, module in twin.named_modules(remove_duplicate=False)
-        if isinstance(module, Residual)
-    ]
-    if not found:
+    if not isinstance(network, nn.Module):
+        raise PenchantError(f"plain_twin({type(network).__name__}): needs a torch.nn.Module")
+    blocks = {path: one for path, one in network.named_modules() if isinstance(one, Residual)}
+    if not blocks:
         raise PenchantError(
             f"plain_twin({type(network).__name__}): there is no Residual in it; it is plain "
             "already, or adds its skips in a forward of its own"
         )
-    made: dict[int, nn.Sequential] = {}  # a block that stands in two places is one block
-    for path, block in reversed(found):  # from within, while each path still leads there
-        if id(block) not in made:
-            made[id(block)] = plain(block.inner, block.activation)
-            made[id(block)].training = block.training
-        if not path:
-            return made[id(block)]
-        twin.set_submodule(path, made[id(block)])
+    for path, block in blocks.items():
+        if type(block).forward is not Residual.forward:
+            raise PenchantError(
+                f"plain_twin({type(network).__name__}): {path or 'it'} is a {type(block).__name__} "
+                "with a forward of its own, of which g(inner(a)) would be a part; a Residual as it "
+                "is would fit, with more around it or in its inner module"
+            )
+    # Each block's twin is there before anything is copied, so that whatever holds the block, by
+    # whichever way and however often, comes to hold the twin.
+    twins = {id(block): nn.Sequential() for block in blocks.values()}
+    memo: dict[int, object] = dict(twins)
+    for block in blocks.values():
+        parts = {"inner": block.inner, "activation": block.activation}
+        for name, part in parts.items():
+            twins[id(block)].add_module(name, copy.deepcopy(part, memo))
+        twins[id(block)].training = block.training
+    twin: nn.Module = copy.deepcopy(network, memo)
     return twin

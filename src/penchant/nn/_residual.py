@@ -47,7 +47,7 @@ class Residual(nn.Module):
 
     Raises:
         PenchantError: inner or projection is no module, a number does not fit; at a call, that
-            the two paths' shapes differ.
+            the two paths' shapes differ, or that the inner module writes into the block's input.
 
     Example:
         >>> affine = nn.Linear(2, 2)
@@ -80,15 +80,22 @@ class Residual(nn.Module):
         )
         start = None if scale is None else torch.tensor(_finite(scale))
         self.register_parameter("scale", None if start is None else nn.Parameter(start))
-        self.survival = _probability(survival)
+        self.survival = probability("Residual(survival", survival)
 
     def forward(self, a: Float[Tensor, "*before"]) -> Float[Tensor, "*after"]:
         """Return g(s·z + P·a).
 
         Raises:
-            PenchantError: the two paths' shapes differ.
+            PenchantError: the two paths' shapes differ, or the inner module writes into a.
         """
+        before = _version(a)
         z = self.inner(a)
+        if _version(a) != before:
+            raise PenchantError(
+                f"Residual({type(self.inner).__name__}): its inner module writes into the block's "
+                "input, which the identity path adds; let it begin with what leaves its input "
+                "alone, inplace=False"
+            )
         kept: Tensor = self.projection(a)
         if not isinstance(z, Tensor) or z.shape != kept.shape:
             raise PenchantError(self._misfit(a, z, kept))
@@ -127,6 +134,13 @@ class Residual(nn.Module):
         return ", ".join(filter(None, (scale, survival)))
 
 
+def _version(a: Tensor) -> int | None:
+    """How often a tensor was written into, where torch keeps count."""
+    if not isinstance(a, Tensor) or a.is_inference() or torch.compiler.is_compiling():
+        return None
+    return a._version
+
+
 def _module(name: str, given: object) -> nn.Module:
     if not isinstance(given, nn.Module):
         raise PenchantError(f"Residual({name}={given!r}): needs a torch.nn.Module")
@@ -139,9 +153,8 @@ def _finite(scale: object) -> float:
     return float(scale)
 
 
-def _probability(survival: object) -> float:
+def probability(call: str, survival: object) -> float:
+    """Return a chance of survival as a float, or say which call was given what else."""
     if not isinstance(survival, Real) or not 0 < float(survival) <= 1:
-        raise PenchantError(
-            f"Residual(survival={survival!r}): needs a probability above 0, at most 1"
-        )
+        raise PenchantError(f"{call}={survival!r}): needs a probability above 0, at most 1")
     return float(survival)

@@ -156,7 +156,7 @@ class ResNet(nn.Module):
             >>> count_parameters(ResNet.imagenet(18)), count_parameters(ResNet.imagenet(50))
             (11689512, 25557032)
         """
-        if depth not in IMAGENET:
+        if type(depth) is not int or depth not in IMAGENET:
             raise PenchantError(
                 f"ResNet.imagenet(depth={depth!r}): known are {', '.join(map(str, IMAGENET))}"
             )

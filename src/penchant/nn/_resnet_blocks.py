@@ -14,7 +14,7 @@ from penchant.errors import PenchantError, nearest
 from penchant.nn._activation import Activation
 from penchant.nn._activations import ActivationLike, unscaled
 from penchant.nn._plain_twin import plain
-from penchant.nn._residual import Residual
+from penchant.nn._residual import Residual, probability
 
 Form = Literal["post", "pre"]
 Normalisation = Literal["batch", "none"]
@@ -47,6 +47,9 @@ class Choices:
                 raise PenchantError(
                     f"ResNet({name}={value!r}): {nearest(str(value), get_args(known))}"
                 )
+        if not isinstance(self.skip, bool):
+            raise PenchantError(f"ResNet(skip={self.skip!r}): needs True or False")
+        probability("ResNet(survival", self.survival)
         if not self.skip and (self.skip_scale is not None or self.survival != 1):
             raise PenchantError(
                 f"ResNet(skip=False, skip_scale={self.skip_scale}, survival={self.survival}): "
