@@ -11,7 +11,7 @@ from cli.conftest import Command
 
 from penchant import __version__
 from penchant.cli._app import app
-from penchant.study import FIT_SIZE, FIT_STEPS, Plan
+from penchant.study import FITS, Plan
 from penchant.study._plan import usual_words
 
 HEAVY = ("torch", "numpy", "scipy", "pandas", "rich", "matplotlib", "PIL")
@@ -91,4 +91,5 @@ def test_help_repeats_the_plans_defaults() -> None:
 
 def test_help_repeats_the_fits_defaults() -> None:
     shown = _shown_defaults("fit")
-    assert (shown["size"], shown["steps"]) == (str(FIT_SIZE), str(FIT_STEPS))
+    usual = FITS["picture"]
+    assert (shown["size"], shown["steps"]) == (str(usual.size), str(usual.steps))

@@ -1,4 +1,4 @@
-"""`penchant fit`: one good network for one picture, in a file that decodes it."""
+"""`penchant fit`: one good network for one signal, in a file that decodes it."""
 
 import math
 import sys
@@ -26,10 +26,10 @@ BETWEEN_LINES = 5.0
 
 def fit(
     out: Annotated[Path, option("FILE.safetensors", "Where the network goes.", "-o", "--out")],
-    picture: Annotated[
+    signal: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PICTURE]",
+            metavar="[SIGNAL]",
             help="Any picture; without one, a photograph that comes along.",
             show_default=False,
         ),
@@ -59,30 +59,33 @@ def fit(
     ] = None,
     seed: Annotated[int | None, option("N", "Of the initial draws.", default=0)] = None,
 ) -> None:
-    """Fit one network to one picture and keep it in a file."""
+    """Fit one network to one signal and keep it in a file."""
     from penchant.cli._output import check_file
 
     if out.suffix != ".safetensors":
         raise PenchantError(f"--out {out}: the file's name must end in .safetensors")
     check_file(out)
-    from penchant.study import FIT_SIZE, FIT_STEPS, parse_fields
+    from penchant.study import FITS, fit_task, parse_fields
     from penchant.study import fit as fit_network
-    from penchant.tasks import builtin_picture, load_picture
+    from penchant.tasks import builtin_picture
 
-    reduced = FIT_SIZE if size is None else size
-    loaded = builtin_picture(reduced) if picture is None else load_picture(picture, reduced)
-    for notice in loaded.notices:
-        typer.echo(f"{loaded.name}: {notice}")
+    usual_size = FITS["picture"].size if size is None else size
+    task = (
+        fit_task(builtin_picture(usual_size), held_out=held_out)
+        if signal is None
+        else fit_task(signal, size, held_out)
+    )
+    for notice in task.notices:
+        typer.echo(f"{task.name}: {notice}")
     words: dict[str, Any] = {
         "design": parse_fields(design) if design is not None else None,
         "target_db": target_db,
-        "held_out": held_out,
         "seed": seed,
     }
     given = {name: value for name, value in words.items() if value is not None}
-    budget = FIT_STEPS if steps is None else steps
+    budget = FITS[task.header.kind].steps if steps is None else steps
     with _progress(budget) as on_step:
-        fitted = fit_network(loaded, steps=budget, on_step=on_step, **given)
+        fitted = fit_network(task, steps=budget, on_step=on_step, **given)
     fitted.save(out)
     typer.echo(_summary(fitted, out))
     typer.echo(f"try: {_render_command(fitted, out)}")
@@ -140,23 +143,26 @@ def _lines(steps: int) -> Callable[[int, float], None]:
 def _summary(fitted: "Fitted", out: Path) -> str:
     from penchant.nn import count_parameters
 
-    scores = [f"{fitted.metrics['psnr_seen']:.2f} dB"]
-    if "psnr_held_out" in fitted.metrics:
-        scores = [f"{scores[0]} seen", f"{fitted.metrics['psnr_held_out']:.2f} dB held out"]
-    signal = fitted.signal
-    raw = signal.height * signal.width * signal.outputs
+    assert fitted.task is not None
+    primary = fitted.task.metrics[0]
+    kind = primary.name.removesuffix("_held_out").removesuffix("_seen")
+    scores = [f"{fitted.metrics[f'{kind}_seen']:.2f} {primary.unit}"]
+    if primary.name.endswith("_held_out"):
+        held_out = f"{fitted.metrics[primary.name]:.2f} {primary.unit}"
+        scores = [f"{scores[0]} seen", f"{held_out} held out"]
+    raw, words = fitted.signal.raw
     return (
         f"{out}: {' and '.join(scores)} after {fitted.steps:,} steps in "
         f"{duration(fitted.seconds)}; {count_parameters(fitted.network):,} parameters, "
-        f"{bytes_size(out.stat().st_size)} for a picture of {bytes_size(raw)} "
-        f"({signal.width}×{signal.height} in 8 bits)"
+        f"{bytes_size(out.stat().st_size)} for a {fitted.signal.kind} of "
+        f"{bytes_size(raw)} ({words})"
     )
 
 
 def _render_command(fitted: "Fitted", out: Path) -> str:
     import shlex
 
-    words = ["penchant", "render", str(out), "--scale", "4", "-o", f"{out.stem}-4x.png"]
+    words = ["penchant", "render", str(out), *fitted.signal.try_render(out.stem)]
     if ":" in fitted.design.activation:  # a user's own, which a file only names
         words += ["--activation", fitted.design.activation]
     return shlex.join(words)

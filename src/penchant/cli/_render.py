@@ -1,7 +1,7 @@
 """`penchant render`: decode a fitted network, at any resolution, in part or at one point."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,17 +21,22 @@ def render(
     region: Annotated[
         str | None,
         option(
-            '"LEFT,TOP,RIGHT,BOTTOM"', "A part of the picture, in its pixels.", default="the whole"
+            '"LEFT,TOP,RIGHT,BOTTOM"',
+            "A part of the picture, in its pixels; of other signals borders in their own units.",
+            default="the whole",
         ),
     ] = None,
     at: Annotated[
         str | None,
-        option('"X,Y"', "Print the value at one point, in the picture's pixels, and draw nothing."),
+        option(
+            '"X,Y"', "Print the value at one point, in the picture's pixels, and write nothing."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        option("PICTURE", "Where the picture goes; its ending names the format.", "-o", "--out"),
+        option("FILE", "Where the signal goes; its ending names the format.", "-o", "--out"),
     ] = None,
+    view: Annotated[int | None, option("N", "Which view of a scene.")] = None,
     activation: Annotated[
         str | None,
         option("FILE.py:NAME", "Where the network's activation is, if it is your own."),
@@ -39,69 +44,31 @@ def render(
 ) -> None:
     """Decode a network: at any resolution, in part, or at one point."""
     if (at is None) == (out is None):
-        raise PenchantError("render: either -o PICTURE or --at X,Y is needed, not both")
+        raise PenchantError("render: either -o FILE or --at X,Y is needed, not both")
     from penchant.study import load
 
     if at is not None:
-        x, y = _numbers("at", at, 2)
-        _print_value(load(file, activation=activation).at(x, y))
+        fitted = load(file, activation=activation)
+        _print_value(fitted.at(*_numbers("at", at)))
         return
     assert out is not None
     from penchant.cli._output import check_file
 
-    kind = _format(out)
     check_file(out)
-    box = None if region is None else _numbers("region", region, 4)
-    values = load(file, activation=activation).render(scale=scale, region=box)
-    _write_picture(values, out, kind)
-    typer.echo(f"{out}: {values.shape[1]}×{values.shape[0]} pixels")
+    fitted = load(file, activation=activation)
+    box = None if region is None else _numbers("region", region)
+    said = fitted.write(out, scale=scale, region=box, view=view)
+    typer.echo(f"{out}: {said}")
 
 
-def _numbers(name: str, text: str, count: int) -> Any:
+def _numbers(name: str, text: str) -> tuple[float, ...]:
     try:
-        numbers = tuple(float(part) for part in text.split(","))
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
-        numbers = ()
-    if len(numbers) != count:
-        raise PenchantError(f"--{name} {text!r}: {count} numbers with commas between are needed")
-    return numbers
+        raise PenchantError(f"--{name} {text!r}: numbers with commas between are needed") from None
 
 
 def _print_value(value: "Float[np.ndarray, ' channels']") -> None:
     exact = ", ".join(f"{number:.4f}" for number in value)
     whole = ", ".join(str(round(float(number) * 255)) for number in value)
     typer.echo(f"{exact} (8 bits: {whole})")
-
-
-def _format(out: Path) -> str:
-    """Name the format that a file's ending stands for."""
-    from PIL import Image
-
-    known = Image.registered_extensions()
-    kind = known.get(out.suffix.lower())
-    if kind is None or kind not in Image.SAVE:
-        raise PenchantError(
-            f"-o {out}: no picture format is called {out.suffix or 'so, without an ending'!r}; "
-            "take .png, .jpg, .tif or .webp"
-        )
-    return kind
-
-
-def _write_picture(
-    values: "Float[np.ndarray, 'rows columns channels']", out: Path, kind: str
-) -> None:
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    from penchant.files import write_whole
-
-    whole = np.rint(values * 255).astype(np.uint8)
-    image = Image.fromarray(whole[:, :, 0] if whole.shape[2] == 1 else whole)
-    encoded = io.BytesIO()
-    try:
-        image.save(encoded, format=kind)
-    except (OSError, ValueError, KeyError) as error:
-        raise PenchantError(f"-o {out}: {kind} cannot hold this picture ({error})") from error
-    write_whole(out, encoded.getvalue())

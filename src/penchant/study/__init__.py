@@ -6,10 +6,10 @@ from penchant.study._design import Design as Design
 from penchant.study._executors import WorkerError as WorkerError
 from penchant.study._families import FAMILIES as FAMILIES
 from penchant.study._families import design as design
-from penchant.study._fitted import FIT_SIZE as FIT_SIZE
-from penchant.study._fitted import FIT_STEPS as FIT_STEPS
+from penchant.study._fitted import FITS as FITS
 from penchant.study._fitted import Fitted as Fitted
 from penchant.study._fitted import fit as fit
+from penchant.study._fitted import fit_task as fit_task
 from penchant.study._fitted import load as load
 from penchant.study._folder import PLAN as PLAN
 from penchant.study._folder import REPORT as REPORT
@@ -46,8 +46,7 @@ __all__ = [
     "Design",
     "Event",
     "FAMILIES",
-    "FIT_SIZE",
-    "FIT_STEPS",
+    "FITS",
     "Finished",
     "Fitted",
     "Job",
@@ -71,6 +70,7 @@ __all__ = [
     "design",
     "differing",
     "fit",
+    "fit_task",
     "judge",
     "load",
     "parse_fields",

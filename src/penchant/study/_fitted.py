@@ -2,12 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from safetensors.torch import save
 from torch import nn
@@ -16,27 +16,43 @@ from penchant.divergences import L2
 from penchant.errors import PenchantError
 from penchant.files import write_whole
 from penchant.study._families import design
-from penchant.study._fully_connected import CoordinateDesign, FullyConnected
+from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._jobs import final_score
-from penchant.study._model_file import Signal, model_bytes, read_model
+from penchant.study._layered import Layered
+from penchant.study._model_file import model_bytes, read_model
 from penchant.tasks import (
-    GridSplit,
+    Asked,
+    Decoding,
+    Metric,
     Picture,
     PictureTask,
-    coordinates,
-    evaluate,
-    grid_coordinates,
-    load_picture,
-    signed_answering,
-    signed_divergence,
+    SignalHeader,
+    Split,
+    Task,
+    kind_of,
+    load_task,
 )
 from penchant.training import Recipe, Training
 
-FIT_DESIGN: dict[str, object] = {"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}
-"""Chosen for what a network can represent (seen samples), where a study's defaults fill in well."""
-FIT_WIDTH = 192
-FIT_STEPS = 600
-FIT_SIZE = 256
+
+@dataclass(frozen=True)
+class Fit:
+    """What `fit` does where its user does not say."""
+
+    design: Mapping[str, object]
+    """Fields of the design where its activation is left open."""
+    width: int
+    steps: int
+    size: int | None
+    """Samples along the longest side; None takes all."""
+    held_out: str = "none"
+
+
+FITS = {
+    "picture": Fit({"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, 600, 256),
+}
+"""By kind of signal: chosen for what a network can represent (seen samples), where a study's
+defaults fill in well."""
 
 BETWEEN_LOOKS = 10
 """Steps between two looks at the target and the listener."""
@@ -44,7 +60,7 @@ BETWEEN_LOOKS = 10
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network with its design and the shape of its signal.
+    """A network with its design and the facts of its signal.
 
     Example:
         >>> from penchant.tasks import builtin_picture
@@ -54,13 +70,13 @@ class Fitted:
     """
 
     network: nn.Module
-    design: FullyConnected
-    signal: Signal
+    design: Layered
+    signal: SignalHeader
     metrics: Mapping[str, float] = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
     """Wall seconds of the training, looks at the target included."""
-    task: PictureTask | None = None
+    task: Task | None = None
 
     def save(self, path: str | Path) -> Path:
         """Write network, design and the signal's shape to a .safetensors file.
@@ -78,122 +94,133 @@ class Fitted:
         )
 
     def render(
-        self, *, scale: float = 1.0, region: tuple[float, float, float, float] | None = None
-    ) -> Float[np.ndarray, "rows columns channels"]:
-        """Decode the picture, or a part of it, at any resolution.
+        self,
+        *,
+        scale: float = 1.0,
+        region: tuple[float, ...] | None = None,
+        view: int | None = None,
+    ) -> Any:
+        """Decode the signal, or a part of it, at any resolution.
 
         Args:
-            scale: new pixels for each pixel of the fitted picture, along each side.
-            region: left, top, right and bottom in the fitted picture's pixels.
+            scale: new samples for each sample of the fitted signal, along each axis.
+            region: borders in the signal's own units: left, top, right and bottom of a picture, in
+                its pixels.
+            view: which of a scene's views.
 
         Returns:
-            Values in [0, 1].
+            A picture: rows × columns × channels, in [0, 1].
 
         Raises:
-            PenchantError: a region outside the picture, or more than 100 megapixels.
+            PenchantError: a region outside the signal, more than 100 million samples, or what
+                means nothing for this kind of signal.
         """
-        signal = self._picture()
-        grid = grid_coordinates(signal.height, signal.width, region, scale)
-        rows, columns = grid.shape[:2]
-        values = self._values(grid.reshape(-1, 2))
-        return values.reshape(rows, columns, signal.outputs)
+        return self.signal.decode(self._answer(), Decoding(scale, region, view))
 
-    def at(self, x: float, y: float) -> Float[np.ndarray, " channels"]:
+    def write(
+        self,
+        out: str | Path,
+        *,
+        scale: float = 1.0,
+        region: tuple[float, ...] | None = None,
+        view: int | None = None,
+    ) -> str:
+        """Decode the signal into a file of its own format.
+
+        Args:
+            out: the file; its ending names the format.
+            scale: as in `render`.
+            region: as in `render`.
+            view: as in `render`.
+
+        Returns:
+            What the file holds, in a few words.
+
+        Raises:
+            PenchantError: as in `render`, or an ending that stands for no format of such a signal.
+        """
+        out, wanted = Path(out), Decoding(scale, region, view)
+        self.signal.check(wanted)
+        self.signal.check_file(out)
+        return self.signal.write(self.signal.decode(self._answer(), wanted), out, wanted)
+
+    def at(self, *point: float) -> Float[np.ndarray, " channels"]:
         """Decode one point.
 
         Args:
-            x: columns from the left edge, in the fitted picture's pixels; centres are at ½.
-            y: rows from the upper edge.
+            point: in the signal's own units: of a picture columns from the left edge and rows from
+                the upper one, in the fitted picture's pixels, whose centres are at ½.
 
         Returns:
-            The value there, in [0, 1].
+            The values there.
 
         Raises:
-            PenchantError: a point outside the picture.
+            PenchantError: a point outside the signal, or of another number of coordinates.
         """
-        signal = self._picture()
-        if not (0 <= x <= signal.width and 0 <= y <= signal.height):
-            raise PenchantError(
-                f"at={x:g},{y:g}: the point is outside the picture's {signal.width}×"
-                f"{signal.height} pixels"
-            )
-        point = coordinates(
-            torch.tensor([[x, y]], dtype=torch.float32), signal.height, signal.width
-        )
-        value: Float[np.ndarray, " channels"] = self._values(point)[0]
-        return value
-
-    def _picture(self) -> Signal:
-        if self.signal.kind != "picture" or not (self.signal.height and self.signal.width):
-            raise PenchantError(f"a network of {self.signal.kind}; only pictures are rendered")
-        return self.signal
+        axes = self.signal.axes
+        if len(point) != len(axes):
+            raise PenchantError(f"at={point}: {len(axes)} numbers are needed, {', '.join(axes)}")
+        return self.signal.at(self._answer(), point)
 
     def _answer(self) -> nn.Module:
-        divergence = signed_divergence(self.design.divergence, self.design.link)
-        return signed_answering(self.network, divergence)
-
-    def _values(self, points: torch.Tensor) -> Float[np.ndarray, "points channels"]:
-        values: Float[np.ndarray, "points channels"]
-        values = PictureTask.to_values(evaluate(self._answer(), points)).clamp(0, 1).numpy()
-        return values
+        return self.signal.answer(self.network, self.design.divergence, self.design.link)
 
 
 def fit(
-    picture: Picture | str | Path,
+    signal: Picture | Task | str | Path,
     *,
     design: Mapping[str, object] | None = None,
-    size: int = FIT_SIZE,
-    steps: int = FIT_STEPS,
+    size: int | None = None,
+    steps: int | None = None,
     target_db: float | None = None,
-    held_out: str = "none",
+    held_out: str | None = None,
     seed: int = 0,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit one network to one picture, with all the threads that torch has.
+    """Fit one network to one signal, with all the threads that torch has.
 
     Args:
-        picture: a `Picture`, or the path of one, which is reduced to `size`.
-        design: fields that differ from the default, a FINER network of 3 layers of 192.
-        size: pixels along the longer side, for a path.
+        signal: a path, a `Picture`, or a task.
+        design: fields that differ from the default, for pictures a FINER network of 3 layers of
+            192.
+        size: samples along the longest side, for a path.
         steps: optimisation steps.
-        target_db: stop as soon as the PSNR on seen samples is reached, in dB.
+        target_db: stop as soon as the seen samples are reproduced so well, in decibels.
         held_out: samples that training must not see.
         seed: of the initial draws, the batches and the held-out samples.
-        on_step: called now and then with the step and the PSNR of the last batch.
+        on_step: called now and then with the step and the score of the last batch.
 
     Returns:
         The network with its scores.
 
     Raises:
-        PenchantError: a picture, design or number that does not fit, or a run that diverged.
+        PenchantError: a signal, design or number that does not fit, or a run that diverged.
     """
-    if target_db is not None and not (math.isfinite(target_db) and target_db > 0):
-        raise PenchantError(f"target_db={target_db}: a positive number of decibels is needed")
-    chosen = fit_design(dict(design or {}))
-    loaded = picture if isinstance(picture, Picture) else load_picture(Path(picture), size)
-    task = PictureTask(loaded, held_out)
+    task = fit_task(signal, size, held_out)
+    usual, metric = FITS[task.header.kind], _seen_metric(task)
+    _check_target(target_db, metric)
+    chosen = fit_design(dict(design or {}), usual)
     split = task.split(seed)
-    network = chosen.build(task.shape, task.outputs, seed)
+    network = task.wrapped(chosen.build(task.shape, task.outputs, seed), split)
     assert chosen.learning_rate is not None
     recipe = Recipe(
-        steps, chosen.optimizer, chosen.learning_rate, weight_decay=chosen.weight_decay or 0.0
+        usual.steps if steps is None else steps,
+        chosen.optimizer,
+        chosen.learning_rate,
+        weight_decay=chosen.weight_decay or 0.0,
     )
     training = Training(
         network, chosen.divergence_of(task), split.inputs, split.targets, recipe, seed
     )
     answer = task.answering(network, training.minimised)
-    target = math.inf if target_db is None else target_db
     started = time.perf_counter()
-    while not training.finished:
-        training.advance(BETWEEN_LOOKS)
-        if training.diverged:
-            break
-        estimate = _psnr(training, split, answer)
+    for estimate in _advanced(training, split, answer, metric.name):
         if on_step is not None:
             on_step(training.step, estimate)
         # The batch's own score is free but noisy and one step old, so it only says when to look.
-        reached = estimate > target - 0.5
-        if reached and split.score(answer, final=False).metrics["psnr_seen"] >= target:
+        if target_db is None or estimate <= target_db - 0.5:
+            continue
+        if split.score(answer, final=False).metrics[metric.name] >= target_db:
             break
     seconds = time.perf_counter() - started
     status, score = final_score(training, split, answer)
@@ -203,25 +230,73 @@ def fit(
             f"{chosen.learning_rate:g} would help"
         )
     metrics = dict(score.metrics)
-    return Fitted(network, chosen, Signal.of(task), metrics, training.step, seconds, task)
+    return Fitted(network, chosen, task.header, metrics, training.step, seconds, task)
 
 
-def fit_design(fields: dict[str, object]) -> CoordinateDesign:
+def fit_task(
+    signal: Picture | Task | str | Path, size: int | None = None, held_out: str | None = None
+) -> Task:
+    """Make the task of fitting one signal.
+
+    Args:
+        signal: a path, a `Picture`, or a task, which stays as it is.
+        size: samples along the longest side, for a path; by default `Fit.size`.
+        held_out: samples that training must not see; by default `Fit.held_out`.
+
+    Raises:
+        PenchantError: a signal that does not load or is none, or words for a task that is made.
+    """
+    if isinstance(signal, Picture):
+        return PictureTask(signal, held_out or "none")
+    if not isinstance(signal, Task):
+        usual = FITS[kind_of(signal).name]
+        return load_task(
+            signal, Asked(usual.size if size is None else size, held_out or usual.held_out)
+        )
+    if held_out is not None or size is not None:
+        raise PenchantError(
+            f"fit: {signal.name} is a task that is made already; leave out size and held_out"
+        )
+    if signal.header.kind not in FITS:
+        raise PenchantError(f"fit: {signal.name} is a {signal.noun}; only signals are fitted")
+    return signal
+
+
+def fit_design(fields: dict[str, object], usual: Fit | None = None) -> CoordinateDesign:
     """Complete the words of a `fit` to a whole design."""
-    base = FIT_DESIGN if "activation" not in fields else {}
-    chosen = design({"width": FIT_WIDTH, **base, **fields})
+    usual = usual or FITS["picture"]
+    base = usual.design if "activation" not in fields else {}
+    chosen = design({"width": usual.width, **base, **fields})
     if not isinstance(chosen, CoordinateDesign):
-        raise PenchantError(f"family={chosen.family!r}: pictures are fitted by coordinate networks")
+        raise PenchantError(f"family={chosen.family!r}: signals are fitted by coordinate networks")
     return chosen.resolved()
 
 
-def _psnr(training: Training, split: GridSplit, answer: nn.Module) -> float:
-    """Estimate the PSNR on seen samples from the last batch, where that is what was minimised."""
-    if not isinstance(training.minimised, L2):
-        return split.score(answer, final=False).metrics["psnr_seen"]
-    # The mean of ½‖error‖² over samples, with values twice as far apart as in the picture.
-    error = training.divergence / (2 * split.targets.shape[1])
-    return -10 * math.log10(error) if error > 0 else math.inf
+def _seen_metric(task: Task) -> Metric:
+    return next(one for one in task.metrics if one.name.endswith("_seen"))
+
+
+def _check_target(target_db: float | None, metric: Metric) -> None:
+    if target_db is None:
+        return
+    if metric.unit != "dB":
+        raise PenchantError(f"target_db={target_db}: {metric.name} is not in decibels")
+    if not (math.isfinite(target_db) and target_db > 0):
+        raise PenchantError(f"target_db={target_db}: a positive number of decibels is needed")
+
+
+def _advanced(training: Training, split: Split, answer: nn.Module, metric: str) -> Iterator[float]:
+    """Train, and yield the seen samples' score now and then, as far as it is known."""
+    while not training.finished:
+        training.advance(BETWEEN_LOOKS)
+        if training.diverged:
+            break
+        # What was minimised is free; another divergence says nothing of the score.
+        known = isinstance(training.minimised, L2)
+        estimate = split.estimate(training.divergence) if known else None
+        if estimate is None:
+            estimate = split.score(answer, final=False).metrics[metric]
+        yield estimate
 
 
 def load(path: str | Path, *, activation: str | None = None) -> Fitted:

@@ -5,7 +5,6 @@ design like a user's own words, the tensors by name and shape, and all by a boun
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +15,18 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
+from penchant.nn import PictureNet
 from penchant.study import _own
+from penchant.study._autoencoder import AutoencoderDesign
 from penchant.study._design import Design
 from penchant.study._families import design
 from penchant.study._fully_connected import CoordinateDesign, FullyConnected
 from penchant.study._layered import Layered
-from penchant.tasks import PictureTask, Task
+from penchant.tasks import PictureHeader, SignalHeader, Task, read_header
 from penchant.version import __version__
 
 LARGEST = 1_000_000_000
 """Bytes beyond which a file is not opened."""
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What a network was fitted to: enough to decode it."""
-
-    kind: str
-    name: str
-    inputs: int
-    outputs: int
-    height: int = 0
-    width: int = 0
-
-    @classmethod
-    def of(cls, task: Task) -> "Signal":
-        """Describe a task's signal."""
-        if not isinstance(task, PictureTask):
-            return cls("samples", task.name, task.inputs, task.outputs)
-        height, width = task.picture.values.shape[:2]
-        return cls("picture", task.name, task.inputs, task.outputs, height, width)
 
 
 def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
@@ -63,14 +44,14 @@ def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
     fields = design.model_dump()
     if isinstance(design, Layered) and _own.is_own(design.activation):
         fields |= {"activation": _own.label(design.activation), "own": True}
-    words = {"version": __version__, "design": fields, "signal": vars(Signal.of(task))}
+    words = {"version": __version__, "design": fields, "signal": task.header.model_dump()}
     # One entry, since safetensors writes several in any order: the same network, the same bytes.
     return bytes(save_tensors(load_tensors(tensors), {"penchant": json.dumps(words)}))
 
 
 def read_model(
     path: Path, activation: str | None = None
-) -> tuple[nn.Module, FullyConnected, Signal]:
+) -> tuple[nn.Module, Layered, SignalHeader]:
     """Read a model file.
 
     Args:
@@ -96,7 +77,7 @@ def read_model(
                 raise PenchantError(f"{path} was not written by Penchant: it names no design")
             one, signal = _read_header(path, header["penchant"], activation)
             _check_size(path, one, signal, sum(_count(shape) for shape in shapes.values()))
-            network = one.build((signal.inputs,), signal.outputs, seed=0)
+            network = _built(one, signal)
             _check_shapes(path, shapes, network)
             tensors = {name: file.get_tensor(name) for name in shapes}
             _check_numbers(path, tensors, network)
@@ -117,12 +98,12 @@ def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> nn.Mo
     return network
 
 
-def _read_header(path: Path, header: str, activation: str | None) -> tuple[FullyConnected, Signal]:
+def _read_header(path: Path, header: str, activation: str | None) -> tuple[Layered, SignalHeader]:
     try:
         words = json.loads(header)
         fields: dict[str, Any] = words["design"]
-        signal = Signal(**words["signal"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        signal = read_header(dict(words["signal"]))
+    except (KeyError, TypeError, ValueError, RecursionError, PenchantError) as error:
         raise PenchantError(f"{path}: its header is damaged ({error})") from error
     own = fields.pop("own", False) if isinstance(fields, dict) else False
     if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
@@ -137,20 +118,23 @@ def _read_header(path: Path, header: str, activation: str | None) -> tuple[Fully
         fields["activation"] = activation
     elif _own.is_own(str(fields.get("activation"))):
         raise PenchantError(f"{path}: its header is damaged (it names a file to execute)")
-    numbers = (signal.inputs, signal.outputs, signal.height, signal.width)
-    fits = all(isinstance(n, int) and 0 <= n <= 1_000_000 for n in numbers)
-    if not fits or (signal.kind == "picture" and signal.inputs != 2):
-        raise PenchantError(f"{path}: its header is damaged (the signal's shape is {numbers})")
     try:
         one = design(fields)
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
-    if not isinstance(one, FullyConnected):
+    if not isinstance(one, FullyConnected | AutoencoderDesign):
         raise PenchantError(f"{path}: networks of the family {one.family} are not read yet")
     return one, signal
 
 
-def _check_size(path: Path, design: FullyConnected, signal: Signal, values: int) -> None:
+def _built(design: Layered, signal: SignalHeader) -> nn.Module:
+    network = design.build((signal.inputs,), signal.outputs, seed=0)
+    if isinstance(network, PictureNet) and isinstance(signal, PictureHeader):
+        network.resize(signal.height, signal.width)
+    return network
+
+
+def _check_size(path: Path, design: Layered, signal: SignalHeader, values: int) -> None:
     # Before anything is allocated: a small file must not ask for a large network.
     width = design.width
     if width is None:
@@ -159,10 +143,15 @@ def _check_size(path: Path, design: FullyConnected, signal: Signal, values: int)
     first = signal.inputs * width
     if isinstance(design, CoordinateDesign) and design.encoding == "fourier":
         first = signal.inputs * (design.frequencies or 1)
+    if isinstance(design, CoordinateDesign):
+        first += design.encoding_size(signal.inputs)
+    if isinstance(design, AutoencoderDesign):
+        hidden = 9 * width**2 * (2 * design.depth - 1)
+        first = signal.height * signal.width if isinstance(signal, PictureHeader) else 0
     if hidden + first > values:
         raise PenchantError(
             f"{path}: its {values:,} values are too few for {signal.inputs} inputs, "
-            f"{design.depth} layers of {width} and {signal.outputs} outputs"
+            f"{design.form} and {signal.outputs} outputs"
         )
 
 

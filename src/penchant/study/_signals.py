@@ -8,6 +8,7 @@ import numpy as np
 from penchant.errors import PenchantError
 from penchant.study._plan import BUILT_IN, DENSE_WORDS, Plan, is_name
 from penchant.tasks import (
+    Asked,
     ClassificationTask,
     HeldOut,
     Labelled,
@@ -20,7 +21,7 @@ from penchant.tasks import (
     is_labelled,
     is_teacher,
     load_labelled,
-    load_picture,
+    load_task,
     load_teacher,
 )
 
@@ -107,7 +108,9 @@ def _task_at(place: str, plan: Plan) -> Task:
         return _task(load_labelled(place, plan.size), plan, "")
     if place == BUILT_IN:
         return _task(builtin_picture(plan.size), plan, "")
-    return _task(load_picture(Path(place), plan.size), plan, "")
+    task = load_task(place, Asked(plan.size, plan.held_out, plan.noise))
+    _check_augment(plan, task.name, f"a {task.noun}")
+    return task
 
 
 def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str) -> Task:
@@ -118,12 +121,9 @@ def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str)
         raise PenchantError(
             f"noise={plan.noise:g}: {signal.name} is {kind}, and only pictures take it"
         )
-    if plan.augment and not isinstance(signal, Labelled):
+    if not isinstance(signal, Labelled):
         kind = "a task that is made already" if isinstance(signal, Task) else "a picture"
-        raise PenchantError(
-            f"augment={plan.augment!r}: {getattr(signal, 'name', name)} is {kind}, and only "
-            "labelled pictures take it"
-        )
+        _check_augment(plan, getattr(signal, "name", name), kind)
     if isinstance(signal, Task):
         return signal
     if isinstance(signal, Labelled):
@@ -132,6 +132,13 @@ def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str)
         values = np.asarray(signal[..., None] if signal.ndim == 2 else signal, np.float32)
         signal = Picture(name, values)
     return PictureTask(signal, HeldOut.parse(plan.held_out), plan.noise)
+
+
+def _check_augment(plan: Plan, name: str, kind: str) -> None:
+    if plan.augment:
+        raise PenchantError(
+            f"augment={plan.augment!r}: {name} is {kind}, and only labelled pictures take it"
+        )
 
 
 def _check_function(task: TeacherTask, plan: Plan) -> None:

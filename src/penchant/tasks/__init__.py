@@ -16,8 +16,16 @@ from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
 from penchant.tasks._grid_task import GridSplit as GridSplit
 from penchant.tasks._grid_task import GridTask as GridTask
+from penchant.tasks._header import Decoding as Decoding
+from penchant.tasks._header import SamplesHeader as SamplesHeader
+from penchant.tasks._header import SignalHeader as SignalHeader
+from penchant.tasks._headers import HEADERS as HEADERS
+from penchant.tasks._headers import read_header as read_header
 from penchant.tasks._held_out import HeldOut as HeldOut
 from penchant.tasks._labelled import Labelled as Labelled
+from penchant.tasks._load import Asked as Asked
+from penchant.tasks._load import kind_of as kind_of
+from penchant.tasks._load import load_task as load_task
 from penchant.tasks._log_mel import LogMel as LogMel
 from penchant.tasks._log_mel import LogMelStream as LogMelStream
 from penchant.tasks._log_mel import mel_filters as mel_filters
@@ -25,11 +33,19 @@ from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
 from penchant.tasks._picture import find_pictures as find_pictures
 from penchant.tasks._picture import load_picture as load_picture
+from penchant.tasks._picture_header import PictureHeader as PictureHeader
 from penchant.tasks._picture_task import PictureTask as PictureTask
 from penchant.tasks._points import coordinates as coordinates
 from penchant.tasks._points import grid_coordinates as grid_coordinates
 from penchant.tasks._points import lattice as lattice
 from penchant.tasks._points import pixel_coordinates as pixel_coordinates
+from penchant.tasks._posed_pictures import PosedPictures as PosedPictures
+from penchant.tasks._posed_pictures import is_posed as is_posed
+from penchant.tasks._posed_pictures import load_posed_pictures as load_posed_pictures
+from penchant.tasks._radiance_header import RadianceHeader as RadianceHeader
+from penchant.tasks._radiance_task import RadianceSplit as RadianceSplit
+from penchant.tasks._radiance_task import RadianceTask as RadianceTask
+from penchant.tasks._ray_renderer import RayRenderer as RayRenderer
 from penchant.tasks._recording import Recording as Recording
 from penchant.tasks._recording import load_recording as load_recording
 from penchant.tasks._recording import placed as placed
@@ -50,9 +66,12 @@ from penchant.tasks._teacher import is_teacher as is_teacher
 from penchant.tasks._teacher import load_teacher as load_teacher
 
 __all__ = [
+    "Asked",
     "DATA_SETS",
+    "HEADERS",
     "ClassificationSplit",
     "ClassificationTask",
+    "Decoding",
     "GaussianClasses",
     "GridSplit",
     "GridTask",
@@ -63,11 +82,19 @@ __all__ = [
     "LogMelStream",
     "Metric",
     "Picture",
+    "PictureHeader",
     "PictureTask",
+    "PosedPictures",
     "QuadraticLogits",
+    "RadianceHeader",
+    "RadianceSplit",
+    "RadianceTask",
+    "RayRenderer",
     "Recording",
     "Reliability",
+    "SamplesHeader",
     "Score",
+    "SignalHeader",
     "Split",
     "Task",
     "Teacher",
@@ -82,17 +109,22 @@ __all__ = [
     "find_pictures",
     "grid_coordinates",
     "is_labelled",
+    "is_posed",
     "is_sound",
     "is_teacher",
+    "kind_of",
     "lattice",
     "load_labelled",
     "load_picture",
+    "load_posed_pictures",
     "load_recording",
+    "load_task",
     "load_teacher",
     "mel_filters",
     "pixel_coordinates",
     "placed",
     "psnr",
+    "read_header",
     "reliability",
     "signed_answering",
     "signed_divergence",

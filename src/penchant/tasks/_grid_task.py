@@ -24,7 +24,7 @@ from penchant.tasks._evaluate import evaluate
 from penchant.tasks._grid import fit_grid
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._scores import band_errors
-from penchant.tasks._signed import signed_answering, signed_divergence
+from penchant.tasks._signed import signed_answering, signed_divergence, unsigned
 from penchant.tasks._task import Metric, Score, Split, Task
 
 _VERSION = 1  # part of the fingerprint: raise it whenever the same signal would score otherwise
@@ -136,6 +136,10 @@ class GridTask(Task):
             Each part's metrics, by name with the part behind it.
         """
 
+    @abstractmethod
+    def estimate(self, truth: Float[np.ndarray, "*grid channels"], error: float) -> float:
+        """Return the watched seen metric at a mean squared error of the targets."""
+
     @staticmethod
     def to_targets(values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
         """Turn values into what training sees, 2·value - 1."""
@@ -151,7 +155,7 @@ class GridTask(Task):
         Returns:
             Values, in [0, 1] where the answer is in [-1, 1].
         """
-        return (outputs + 1) / 2
+        return unsigned(outputs)
 
     def divergence(
         self, name: str | None = None, link: LinkName | None = None, **numbers: float
@@ -291,6 +295,10 @@ class GridSplit(Split):
             The scores; those of the constant answer if any of the network's is not finite.
         """
         return self._score(self.reconstruct(network), final)
+
+    def estimate(self, error: float) -> float | None:
+        """Return the watched seen metric at an error; see `Split.estimate`."""
+        return self._task.estimate(self._truth, 2 * error / self._task.outputs)
 
     def grid_score(self, values: int) -> Score:
         """Score a plain linear grid of about as many values, fitted to the seen samples."""

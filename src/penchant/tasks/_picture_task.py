@@ -1,5 +1,6 @@
 """Reconstruct a picture from its samples: a pixel's centre in, its colour out."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from penchant.nn import PictureNet
 from penchant.tasks._grid_task import GridTask
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import Picture
+from penchant.tasks._picture_header import PictureHeader
 from penchant.tasks._points import pixel_coordinates
 from penchant.tasks._scores import psnr, ssim_map
 from penchant.tasks._task import Metric, Split
@@ -66,6 +68,16 @@ class PictureTask(GridTask):
         """Every pixel's coordinates, row by row."""
         height, width = self.values.shape[:2]
         return pixel_coordinates(height, width)
+
+    @property
+    def header(self) -> PictureHeader:
+        """The picture's size."""
+        height, width, channels = self.values.shape
+        return PictureHeader(name=self.name, outputs=channels, height=height, width=width)
+
+    def estimate(self, truth: Float[np.ndarray, "height width channels"], error: float) -> float:
+        """Return the PSNR: targets lie twice as far apart as values."""
+        return -10 * math.log10(error / 4) if error > 0 else math.inf
 
     def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
         """Show a network that makes whole pictures the part that training sees."""

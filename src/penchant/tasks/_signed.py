@@ -62,6 +62,16 @@ class SignedSigmoid(nn.Module):
         return torch.where(output.isfinite(), 2 * output.sigmoid() - 1, torch.nan)
 
 
+def unsigned(answers: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Turn answers into values, (y + 1) / 2, without clipping.
+
+    Example:
+        >>> unsigned(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    return (answers + 1) / 2
+
+
 def signed_answering(network: nn.Module, divergence: Divergence) -> nn.Module:
     """Return what answers in [-1, 1]: the network, behind a sigmoid where its divergence is."""
     return network if divergence.link == "identity" else nn.Sequential(network, SignedSigmoid())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from penchant.divergences import Divergence, LinkName, divergence
 from penchant.errors import PenchantError
+from penchant.tasks._header import SamplesHeader, SignalHeader
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Split(ABC):
     def score(self, network: nn.Module, *, final: bool = True) -> Score:
         """Score a network; `final=False` leaves out what is too slow to watch during training."""
 
+    def estimate(self, error: float) -> float | None:
+        """Return the watched seen metric at a mean squared error of the targets, if it follows.
+
+        Args:
+            error: ½ of the squared error of a sample, summed over outputs, on average: what L2 is.
+        """
+        return None
+
     @abstractmethod
     def constant_score(self) -> Score:
         """Score of the best constant answer: what a diverged run is given."""
@@ -90,6 +99,11 @@ class Task(ABC):
     def shape(self) -> tuple[int, ...]:
         """A sample's own shape, for networks that see more than a row of numbers."""
         return (self.inputs,)
+
+    @property
+    def header(self) -> SignalHeader:
+        """What a network's file says of the signal; of data that is none, its numbers alone."""
+        return SamplesHeader(name=self.name, inputs=self.inputs, outputs=self.outputs)
 
     def divergence(
         self, name: str | None = None, link: LinkName | None = None, **numbers: float

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError, nearest
 from penchant.randomness import generator
-from penchant.tasks._reconstruction import evaluate
+from penchant.tasks._evaluate import evaluate
 from penchant.tasks._task import Metric, Score, Split, Task
 
 PREFIX = "teacher"
