@@ -69,6 +69,10 @@ class PictureNet(nn.Module):
         self.noise, self.seed = count("PictureNet(noise", noise, least=0), seed
         self.register_buffer("given", torch.empty(1, self.noise or self.channels + 1, 0, 0))
 
+    def resize(self, height: int, width: int) -> None:
+        """Make room for a picture of a size, before what was shown is loaded from a file."""
+        self.given = self.given.new_zeros(*self.given.shape[:2], height, width)
+
     def see(
         self,
         points: Float[Tensor, "samples 2"],

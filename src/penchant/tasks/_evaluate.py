@@ -4,7 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from penchant.nn import PictureNet
 from penchant.tasks._eval_mode import eval_mode
+
+MANY = 2**20
+"""Points at once where a network makes a whole picture whatever it is asked, and looks them up."""
 
 
 def evaluate(
@@ -25,6 +29,8 @@ def evaluate(
         >>> evaluate(nn.Identity(), torch.ones(5, 2), block=2).shape
         torch.Size([5, 2])
     """
+    if any(isinstance(module, PictureNet) for module in network.modules()):
+        block = max(block, MANY)
     device = next((parameter.device for parameter in network.parameters()), inputs.device)
     with torch.no_grad(), eval_mode(network):
         first = network(inputs[:block].to(device))
