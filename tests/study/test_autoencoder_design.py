@@ -1,5 +1,6 @@
 """The encoder-decoder in a study: asked like a coordinate network, and shown what training sees."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from penchant.errors import PenchantError
 from penchant.nn import PictureNet, count_parameters
-from penchant.study import AutoencoderDesign, Finished, Job, Study, design
+from penchant.study import AutoencoderDesign, Finished, Job, Study, design, load
 from penchant.study._jobs import Checkpointed, perform
-from penchant.tasks import Picture, PictureTask
+from penchant.tasks import Picture, PictureTask, evaluate
 
 Waves = Callable[..., Picture]
 Tiny = Callable[..., Study]
@@ -204,7 +207,53 @@ def test_probes_measure_it(tiny: Tiny) -> None:
     assert results.runs[0].metrics["gradient_decay_end"] >= 0
 
 
-def test_networks_are_kept(tiny: Tiny, tmp_path: Path) -> None:
-    results = tiny(designs=BOTH, out=tmp_path / "study").run()
-    kept = sorted(path.name for path in (tmp_path / "study" / "networks").glob("*.safetensors"))
-    assert len(kept) == len(results.runs)
+def test_a_kept_network_gives_the_picture_back(tiny: Tiny, tmp_path: Path, photo: Path) -> None:
+    results = tiny(photo, designs=BOTH, out=tmp_path / "study").run()
+    drawn = {one.design: one.picture for one in results.reconstructions}
+    files = sorted((tmp_path / "study" / "networks").rglob("*.safetensors"))
+    assert len(files) == len(results.runs)
+    for path in files:
+        (label,) = [one for one in drawn if one and path.stem.startswith(f"{one}-")]
+        if path.stem.endswith("-0"):
+            fitted = load(path)
+            np.testing.assert_array_equal(fitted.render(), drawn[label])
+            assert fitted.render(scale=2.5).shape == (40, 40, 3)
+            assert fitted.at(3.5, 7.5) == pytest.approx(drawn[label][7, 3], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"design": {"width": 4096}}, "values are too few for 2 inputs"),
+        ({"signal": {"height": 900_000, "width": 900_000}}, "values are too few"),
+        ({"signal": {"height": 17}}, "tensor given is of shape"),
+        ({"design": {"source": "noise"}}, "tensor given is of shape"),
+        ({"signal": {"kind": "samples", "height": ..., "width": ...}}, "tensor given is of shape"),
+        ({"signal": {"kind": "samples", "height": ..., "width": ..., "inputs": 3}}, "shape (3,)"),
+    ],
+)
+def test_a_file_that_does_not_hold_together(
+    tiny: Tiny, tmp_path: Path, words: dict, told: str
+) -> None:
+    tiny(designs=BOTH[:1], seeds=1, out=tmp_path / "study").run()
+    (path,) = (tmp_path / "study" / "networks").rglob("*.safetensors")
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["penchant"])
+    for name, values in words.items():
+        both = header[name] | values
+        header[name] = {field: value for field, value in both.items() if value is not ...}
+    save_file(load_file(path), path, {"penchant": json.dumps(header)})
+    with pytest.raises(PenchantError) as caught:
+        load(path)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_many_points_are_one_picture(waves: Waves) -> None:
+    task = PictureTask(waves(), "checkerboard")
+    network = task.wrapped(AutoencoderDesign(width=4).build((2,), 3, seed=0), task.split(0))
+    calls: list[Tensor] = []
+    network.network.register_forward_hook(lambda _, __, answer: calls.append(answer))
+    points = task.points.repeat(40, 1)
+    answers = evaluate(network, points)
+    assert len(points) > 8192 and len(calls) == 1
+    assert torch.equal(answers, network(task.points).repeat(40, 1))
