@@ -177,7 +177,8 @@ def beside(results: Results) -> str:
         for one in own:
             by = ""
             if one.verdict in ("better", "worse"):
-                places = max(0, words.decimals(results, metric) - 1)
+                usual = words.decimals(results, metric)
+                places = max(min(usual, 1), usual - 1)
                 unit = words.difference_unit(results, metric)
                 by = f" by {quantity(abs(one.mean_difference), places, unit)}"
             groups.setdefault(_SAID.get(one.verdict, one.verdict) + by, []).append(one.design)
