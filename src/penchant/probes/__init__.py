@@ -3,11 +3,19 @@
 from penchant.probes._activity import ActivityReport as ActivityReport
 from penchant.probes._activity import LayerActivity as LayerActivity
 from penchant.probes._activity import activity as activity
+from penchant.probes._bandwidth import bandwidth as bandwidth
+from penchant.probes._bandwidth import kernel_spectrum as kernel_spectrum
+from penchant.probes._bandwidth import matching_scale as matching_scale
+from penchant.probes._bandwidth import suited_bandwidth as suited_bandwidth
 from penchant.probes._curvature import Curvature as Curvature
 from penchant.probes._curvature import largest_curvature as largest_curvature
 from penchant.probes._examine import Examination as Examination
 from penchant.probes._examine import examine as examine
 from penchant.probes._finding import Finding as Finding
+from penchant.probes._frequency_speed import FrequencySpeed as FrequencySpeed
+from penchant.probes._frequency_speed import FrequencyTraining as FrequencyTraining
+from penchant.probes._frequency_speed import frequency_speed as frequency_speed
+from penchant.probes._frequency_speed import frequency_training as frequency_training
 from penchant.probes._gradient_flow import GradientFlow as GradientFlow
 from penchant.probes._gradient_flow import gradient_flow as gradient_flow
 from penchant.probes._gradient_report import GradientReport as GradientReport
@@ -23,6 +31,11 @@ from penchant.probes._shift import shift_response as shift_response
 from penchant.probes._signal import LayerSignal as LayerSignal
 from penchant.probes._signal import SignalReport as SignalReport
 from penchant.probes._signal import signal_propagation as signal_propagation
+from penchant.probes._spectrum import Spectrum as Spectrum
+from penchant.probes._spectrum import signal_spectrum as signal_spectrum
+from penchant.probes._spectrum import spectrum as spectrum
+from penchant.probes._tangent_kernel import TangentKernel as TangentKernel
+from penchant.probes._tangent_kernel import tangent_kernel as tangent_kernel
 
 __all__ = [
     "ActivityReport",
@@ -30,6 +43,8 @@ __all__ = [
     "Curvature",
     "Examination",
     "Finding",
+    "FrequencySpeed",
+    "FrequencyTraining",
     "GradientFlow",
     "GradientReport",
     "LayerActivity",
@@ -40,12 +55,23 @@ __all__ = [
     "PathLengths",
     "ShiftReport",
     "SignalReport",
+    "Spectrum",
+    "TangentKernel",
     "activity",
+    "bandwidth",
     "examine",
+    "frequency_speed",
+    "frequency_training",
     "gradient_flow",
     "identity_shares",
+    "kernel_spectrum",
     "largest_curvature",
+    "matching_scale",
     "path_lengths",
     "shift_response",
     "signal_propagation",
+    "signal_spectrum",
+    "spectrum",
+    "suited_bandwidth",
+    "tangent_kernel",
 ]

@@ -61,7 +61,7 @@ class Pass(TorchFunctionMode):
         buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         with ExitStack() as stack:
             stack.enter_context(kept_stream(self.network))
-            stack.enter_context(_slow_attention())
+            stack.enter_context(slow_attention())
             stack.enter_context(self._hooks())
             stack.enter_context(self)
             return functional_call(self.network, buffers, (inputs,))
@@ -164,7 +164,7 @@ def kept_stream(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _slow_attention() -> Iterator[None]:
+def slow_attention() -> Iterator[None]:
     """Keep torch from its fused transformer layer, in which no call can be seen."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
