@@ -1,6 +1,9 @@
 """One contract for every encoding; a new member is one entry in FORMULAS."""
 
+import functools
+import itertools
 import math
+import operator
 import pickle
 
 import numpy as np
@@ -8,7 +11,16 @@ import pytest
 import torch
 
 from penchant.errors import PenchantError
-from penchant.nn import ENCODINGS, NeRF, NoEncoding, OneBlob, RandomFourier, encoding
+from penchant.nn import (
+    ENCODINGS,
+    Grid,
+    NeRF,
+    NoEncoding,
+    OneBlob,
+    RandomFourier,
+    count_parameters,
+    encoding,
+)
 from penchant.randomness import generator
 
 
@@ -33,8 +45,42 @@ def oneblob(code: OneBlob, x: np.ndarray) -> np.ndarray:
     )
 
 
+def grid(code: Grid, x: np.ndarray) -> np.ndarray:
+    found, start = [], 0
+    nodes = code.nodes.detach().double().numpy()
+    for resolution in code.resolutions:
+        own = resolution ** len(x) <= code.table
+        place = (x + 1) / 2 * (resolution - 1)
+        low = np.minimum(place.astype(int), resolution - 2)
+        features = np.zeros(code.per_level)
+        for corner in itertools.product((0, 1), repeat=len(x)):
+            node = [int(j) for j in low + corner]
+            weight = math.prod(t if c else 1 - t for c, t in zip(corner, place - low, strict=True))
+            if own:
+                row = sum(j * resolution**axis for axis, j in enumerate(node))
+            else:
+                primes = (1, 2654435761, 805459861, 3674653429)
+                row = (
+                    functools.reduce(
+                        operator.xor, (j * p for j, p in zip(node, primes, strict=False))
+                    )
+                    % code.table
+                )
+            features += weight * nodes[:, start + row]
+        found.append(features)
+        start += min(resolution ** len(x), code.table)
+    assert start == nodes.shape[1]
+    return np.concatenate(found)
+
+
 # The code of one point, number by number, without torch.
-FORMULAS = {"none": lambda code, x: x, "nerf": nerf, "fourier": fourier, "oneblob": oneblob}
+FORMULAS = {
+    "none": lambda code, x: x,
+    "nerf": nerf,
+    "fourier": fourier,
+    "oneblob": oneblob,
+    "grid": grid,
+}
 
 each = pytest.mark.parametrize("name", ENCODINGS)
 
@@ -49,13 +95,13 @@ def test_every_member_has_a_formula() -> None:
 
 
 @each
-@pytest.mark.parametrize("inputs", [1, 2, 5])
+@pytest.mark.parametrize("inputs", [1, 2, 4])
 def test_code_is_the_formula(name: str, inputs: int) -> None:
     code = encoding(name, inputs)
     x = points(inputs)
     expected = np.stack([FORMULAS[name](code, point) for point in x.numpy()])
     assert expected.shape == (7, code.features)
-    np.testing.assert_allclose(code(x).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(code(x).detach().numpy(), expected, atol=1e-12)
 
 
 @each
@@ -84,7 +130,7 @@ def test_pickling_and_state(name: str) -> None:
     other.load_state_dict(code.state_dict())
     for twin in (other, pickle.loads(pickle.dumps(code))):
         assert torch.equal(twin(points()), code(points()))
-    assert not list(code.parameters()) and code.name == name
+    assert bool(list(code.parameters())) == code.closed_form and code.name == name
 
 
 @pytest.mark.unchecked
@@ -94,6 +140,29 @@ def test_compiles_whole(name: str) -> None:
     code = encoding(name, 2)
     compiled = torch.compile(code, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(points()), code(points()))
+
+
+@each
+def test_code_without_a_record_is_the_code_and_its_way_back_is_autograds(name: str) -> None:
+    code = encoding(name, 2).double()
+    found, backward = code.value_and_backward(points())
+    torch.testing.assert_close(found, code(points()))
+    weights = torch.rand(found.shape, generator=generator(0, "weights"), dtype=torch.float64)
+    into = [torch.ones_like(p) for p in code.parameters()]
+    backward(weights, into)
+    if into:
+        wanted = torch.autograd.grad((weights * code(points())).sum(), list(code.parameters()))
+        for one, other in zip(into, wanted, strict=True):
+            torch.testing.assert_close(one, other + 1)  # added to what was there
+
+
+@each
+def test_numbers_are_named_and_have_defaults(name: str) -> None:
+    code, member = encoding(name, 2), ENCODINGS[name]
+    assert set(member.defaults()) == set(member.numbers)
+    for number, value in member.defaults().items():
+        assert value is None or getattr(code, number) == value
+    assert member.size(2) == count_parameters(code)
 
 
 @each
@@ -123,7 +192,7 @@ def test_highest_frequency_is_seen_in_the_code(code: NeRF | RandomFourier) -> No
 
 
 def test_what_has_no_period_says_so() -> None:
-    for code in (NoEncoding(2), RandomFourier(2), OneBlob(2)):
+    for code in (NoEncoding(2), RandomFourier(2), OneBlob(2), Grid(2)):
         assert code.period is None
     assert NoEncoding(2).highest_frequency is None and OneBlob(2).highest_frequency is None
 
@@ -136,10 +205,53 @@ def test_random_fourier_is_drawn_from_its_generator() -> None:
     assert not torch.equal(one.matrix, RandomFourier(2, frequencies=2000, bandwidth=5).matrix)
 
 
+GRIDS = [  # all levels with nodes of their own, some, none; one level; an odd table
+    {"levels": 4, "coarsest": 2, "finest": 7, "table": 7**4},
+    {"levels": 5, "coarsest": 2, "finest": 19, "table": 50, "per_level": 3},
+    {"levels": 3, "coarsest": 9, "finest": 33, "table": 8, "per_level": 1},
+    {"levels": 1, "coarsest": 2, "finest": 12, "table": 100},
+]
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4])
+@pytest.mark.parametrize("numbers", GRIDS, ids=str)
+def test_grids_of_any_shape_are_the_formula(numbers: dict[str, int], inputs: int) -> None:
+    code = Grid(inputs, **numbers).double()
+    x = points(inputs)
+    x[0], x[1] = 1, -1  # the corners of the domain are nodes
+    wanted = np.stack([grid(code, point) for point in x.numpy()])
+    np.testing.assert_allclose(code(x).detach().numpy(), wanted, atol=1e-15)
+    assert Grid.size(inputs, **numbers) == count_parameters(code)
+
+
+def test_a_grid_holds_any_linear_function_and_ends_at_its_edges() -> None:
+    code = Grid(2, levels=2, coarsest=3, finest=5, table=25, per_level=1).double()
+    for start, n in ((0, 3), (9, 5)):
+        across = torch.linspace(-1, 1, n, dtype=torch.float64)
+        plane = 3 * across[None, :] - 2 * across[:, None]  # the first axis runs fastest
+        code.nodes.data[0, start : start + n * n] = plane.flatten()
+    x = points()
+    wanted = (3 * x[:, :1] - 2 * x[:, 1:]).expand(-1, 2)
+    torch.testing.assert_close(code(x).detach(), wanted)
+    torch.testing.assert_close(code(3 * x), code((3 * x).clamp(-1, 1)))
+
+
+def test_a_grids_features_start_small_and_keyed() -> None:
+    one, same = (Grid(2, generator=generator(3, "init/encoding")) for _ in range(2))
+    assert torch.equal(one.nodes, same.nodes) and not torch.equal(one.nodes, Grid(2).nodes)
+    assert 0.99e-4 < one.nodes.abs().max().item() <= 1e-4
+    assert abs(one.nodes.mean().item()) < 1e-5
+
+
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: Grid(5), r"Grid\(inputs=5\): at most 4"),
+        (lambda: Grid(2, coarsest=1), r"Grid\(coarsest=1\).*at least 2"),
+        (lambda: Grid(2, levels=0), r"Grid\(levels=0\)"),
+        (lambda: Grid(2, coarsest=9, finest=8), r"Grid\(coarsest=9, finest=8\): the finest"),
+        (lambda: encoding("grid", 2, bins=3), "grid has no bins, only levels, coarsest, finest"),
         (lambda: encoding("furier", 2), r"encoding\('furier'\).*did you mean 'fourier'"),
         (lambda: encoding("nerf", 2, bandwidth=3), "nerf has no bandwidth, only frequencies"),
         (lambda: encoding("none", 2, bins=3), "none has no bins, only its inputs"),

@@ -140,3 +140,15 @@ def test_dense_networks_start_with_arguments_of_order_one(activation: str, input
         z = layer(x).detach()
         assert 0.6 < float((phi.scale * z).square().mean()) < 1.7
         x = phi(z)
+
+
+def test_a_grids_table_follows_the_width_and_goes_into_no_field() -> None:
+    one = CoordinateDesign(encoding="grid", width=24).resolved()
+    assert (one.table, one.finest, one.levels) == (None, None, 8)
+    code = one.build((2,), 3, seed=0).encoding
+    assert (code.table, code.resolutions[-1]) == (24**2 // 2, 24)
+    assert one.encoding_size(2) == code.nodes.numel()
+    given = one.replaced(table=100, finest=50).build((3,), 1, seed=0).encoding
+    assert (given.table, given.resolutions[-1]) == (100, 50)
+    with pytest.raises(PenchantError, match="none has no table"):
+        design({"encoding": "none", "table": 5})

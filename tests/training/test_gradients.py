@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.divergences import L2, Divergence
-from penchant.nn import ACTIVATIONS, ENCODINGS, CoordinateNet, OneBlob, Sine
+from penchant.nn import ACTIVATIONS, ENCODINGS, CoordinateNet, Encoding, OneBlob, Sine
 from penchant.training import AutogradGradient, Gradient, gradient_of
 
 CLOSED = [name for name, member in ACTIVATIONS.items() if member.closed_form]
@@ -105,6 +105,18 @@ def test_block_larger_than_the_samples() -> None:
 
 
 @pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("width", [3, 40])  # narrower and wider than the grid's 16 features
+def test_a_learned_grid_is_reached_by_any_number_of_threads(width: int) -> None:
+    torch.set_num_threads(2)
+    try:
+        net = CoordinateNet(2, 3, width=width, depth=2, activation="gelu", encoding="grid")
+        assert not isinstance(hold_to_plain(net, 1e-10), AutogradGradient)
+        assert net.encoding.nodes.grad.abs().max() > 0
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("samples", [1, 2, SAMPLES])
 def test_several_threads_share_the_samples(samples: int) -> None:
     torch.set_num_threads(3)
@@ -116,7 +128,20 @@ def test_several_threads_share_the_samples(samples: int) -> None:
         torch.set_num_threads(1)
 
 
+class LearnedEncoding(Encoding):
+    """An encoding of one's own that learns and has no closed form."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.features = 2
+        self.stretch = nn.Parameter(torch.ones(2))
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x * self.stretch
+
+
 AUTOGRAD = {
+    "own encoding that learns": lambda: CoordinateNet(2, 3, width=9, encoding=LearnedEncoding()),
     "complex": lambda: CoordinateNet(2, 3, width=9, activation="wire"),
     "own function": lambda: CoordinateNet(2, 3, width=9, activation=torch.atan),
     "own module that learns": lambda: CoordinateNet(2, 3, width=9, activation=Learned()),

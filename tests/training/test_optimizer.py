@@ -5,6 +5,7 @@ from torch import nn
 from penchant.errors import PenchantError
 from penchant.nn import CoordinateNet
 from penchant.training import Optimizer, hidden_matrices
+from penchant.training._optimizer import FEATURE_RATE
 
 
 def network(activation: str = "sine", depth: int = 3) -> CoordinateNet:
@@ -128,3 +129,24 @@ def test_decoupled_decay_adds_to_the_step_and_does_not_change_it(name: str) -> N
     for p, q, was in zip(plain.parameters(), decayed.parameters(), before, strict=True):
         pulled = 1e-2 * 0.5 * was if p.ndim == 2 else torch.zeros_like(was)
         torch.testing.assert_close(q.detach(), p.detach() - pulled, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["muon", "adam", "sgd", "momentum"])
+def test_what_an_encoding_learns_takes_adam_at_a_rate_of_its_own_without_decay(name: str) -> None:
+    net = CoordinateNet(2, 3, width=8, depth=2, activation="relu", encoding="grid")
+    assert same(hidden_matrices(net), [net.layers[1].weight])
+    before = net.encoding.nodes.detach().clone()
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
+    net.encoding.nodes.grad[0, :5] = 1e-9  # far below the usual epsilon
+    optimizer = Optimizer(net, name, 1e-4, 0.5)
+    part = optimizer.parts[-1]
+    assert same([p for group in part.param_groups for p in group["params"]], [net.encoding.nodes])
+    optimizer.step(0.5)
+    moved = before - net.encoding.nodes.detach()
+    torch.testing.assert_close(moved[0, :5], torch.full((5,), 0.5 * FEATURE_RATE))
+    assert moved[0, 5:].abs().max() == 0 and moved[1].abs().max() == 0
+    others = {
+        id(p) for other in optimizer.parts[:-1] for g in other.param_groups for p in g["params"]
+    }
+    assert others == {id(p) for p in net.parameters()} - {id(net.encoding.nodes)}

@@ -19,13 +19,14 @@ from penchant.nn._bumps import Sinc as Sinc
 from penchant.nn._coordinate import CoordinateNet as CoordinateNet
 from penchant.nn._coordinate import count_parameters as count_parameters
 from penchant.nn._dense_pass import dense_pass as dense_pass
+from penchant.nn._encoding import Encoding as Encoding
 from penchant.nn._encodings import ENCODINGS as ENCODINGS
-from penchant.nn._encodings import Encoding as Encoding
 from penchant.nn._encodings import NeRF as NeRF
 from penchant.nn._encodings import NoEncoding as NoEncoding
 from penchant.nn._encodings import OneBlob as OneBlob
 from penchant.nn._encodings import RandomFourier as RandomFourier
 from penchant.nn._encodings import encoding as encoding
+from penchant.nn._grid_encoding import Grid as Grid
 from penchant.nn._own import Own as Own
 from penchant.nn._picture_net import NOISE_CHANNELS as NOISE_CHANNELS
 from penchant.nn._picture_net import PictureNet as PictureNet
@@ -74,6 +75,7 @@ __all__ = [
     "GELU",
     "Gabor",
     "Gaussian",
+    "Grid",
     "Laplacian",
     "LocallyConnected",
     "MultiQuadratic",

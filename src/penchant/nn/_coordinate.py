@@ -14,7 +14,8 @@ from penchant.errors import PenchantError
 from penchant.nn._activation import Activation
 from penchant.nn._activations import ActivationLike, activation
 from penchant.nn._checks import count
-from penchant.nn._encodings import Encoding, encoding
+from penchant.nn._encoding import Encoding
+from penchant.nn._encodings import encoding
 from penchant.randomness import generator
 
 PROBE_POINTS = 64

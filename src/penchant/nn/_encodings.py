@@ -1,79 +1,18 @@
-"""Position encodings: what a coordinate network is given in place of bare coordinates.
-
-Coordinates are on [-1, 1]; frequencies are in cycles per unit of them, so a picture of N pixels
-across samples up to N/4 cycles per unit.
-"""
+"""Position encodings: what a coordinate network is given in place of bare coordinates."""
 
 import inspect
 import math
-from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from penchant.errors import PenchantError, nearest
 from penchant.nn._checks import count, positive
+from penchant.nn._encoding import Encoding
+from penchant.nn._grid_encoding import Grid
 from penchant.randomness import generator as keyed
-
-
-class Encoding(nn.Module, ABC):
-    """A fixed map from coordinates to features.
-
-    Args:
-        inputs: coordinates a point has.
-
-    Example:
-        >>> NeRF(2, frequencies=6).features
-        26
-    """
-
-    name: str
-    """The name in the table of encodings."""
-    source: str
-    """Paper and year."""
-    numbers: tuple[str, ...] = ()
-    """The numbers that the constructor takes."""
-    inputs: int
-    """Coordinates a point has."""
-    features: int
-    """Numbers the code of a point has."""
-    period: float | None = None
-    """Smallest shift of a coordinate after which its waves all repeat; None when they never do."""
-    highest_frequency: float | None = None
-    """Of its waves, in cycles per unit; None without waves."""
-
-    def __init__(self, inputs: int) -> None:
-        super().__init__()
-        self.inputs = count(f"{type(self).__name__}(inputs", inputs)
-
-    def forward(self, x: Float[Tensor, "*points inputs"]) -> Float[Tensor, "*points features"]:
-        """Return the code of every point.
-
-        Args:
-            x: coordinates on [-1, 1].
-
-        Returns:
-            A tensor of x's shape, with `features` in place of `inputs`.
-
-        Raises:
-            PenchantError: x has another number of coordinates.
-        """
-        if x.ndim == 0 or x.shape[-1] != self.inputs:
-            raise PenchantError(
-                f"{type(self).__name__}(x of shape {tuple(x.shape)}): needs {self.inputs} "
-                "coordinates in the last dimension"
-            )
-        return self.encode(x)
-
-    @abstractmethod
-    def encode(self, x: Float[Tensor, "*points inputs"]) -> Float[Tensor, "*points features"]:
-        """Return the code of every point whose shape was found to fit."""
-
-    def extra_repr(self) -> str:
-        """Show the numbers."""
-        own = (f"{number}={getattr(self, number):g}" for number in self.numbers)
-        return ", ".join((str(self.inputs), *own))
 
 
 class NoEncoding(Encoding):
@@ -230,29 +169,21 @@ class OneBlob(Encoding):
 
 
 ENCODINGS: dict[str, type[Encoding]] = {
-    member.name: member for member in (NoEncoding, NeRF, RandomFourier, OneBlob)
+    member.name: member for member in (NoEncoding, NeRF, RandomFourier, OneBlob, Grid)
 }
 """Every encoding by its name."""
 
 
 def encoding(
-    name: str,
-    inputs: int,
-    *,
-    frequencies: int | None = None,
-    bandwidth: float | None = None,
-    bins: int | None = None,
-    generator: torch.Generator | None = None,
+    name: str, inputs: int, *, generator: torch.Generator | None = None, **numbers: float
 ) -> Encoding:
     """Build an encoding from its name.
 
     Args:
         name: a name in `ENCODINGS`.
         inputs: coordinates a point has.
-        frequencies: waves, for "nerf" (per coordinate) and "fourier".
-        bandwidth: of "fourier", in cycles per unit.
-        bins: bumps per coordinate, for "oneblob".
         generator: where random members draw from; the others leave it alone.
+        numbers: of the member, by the names in its `numbers`.
 
     Returns:
         The encoding.
@@ -268,14 +199,8 @@ def encoding(
     if name not in ENCODINGS:
         known = nearest(str(name), list(ENCODINGS))
         raise PenchantError(f"encoding({name!r}): no such name; {known}")
-    member = ENCODINGS[name]
-    given = {"frequencies": frequencies, "bandwidth": bandwidth, "bins": bins}
-    numbers = {number: value for number, value in given.items() if value is not None}
-    for number, value in numbers.items():
-        if number not in member.numbers:
-            raise PenchantError(
-                f"encoding({name!r}, {number}={value}): {name} has no {number}, only "
-                f"{', '.join(member.numbers) or 'its inputs'}"
-            )
+    member: Any = ENCODINGS[name]
+    member.check(numbers)
     random = "generator" in inspect.signature(member).parameters
-    return member(inputs, **numbers, **({"generator": generator} if random else {}))
+    made: Encoding = member(inputs, **numbers, **({"generator": generator} if random else {}))
+    return made

@@ -16,7 +16,10 @@ from penchant.study._design import Positive
 from penchant.study._layered import Layered
 from penchant.training import OptimizerName
 
-_ENCODING_NUMBERS = ("frequencies", "bandwidth", "bins")
+_ENCODING_NUMBERS = tuple(dict.fromkeys(n for one in ENCODINGS.values() for n in one.numbers))
+
+_FOLLOWING = ("table", "finest")
+"""Numbers that follow from others where they are left open: a table from the width."""
 
 
 class FullyConnected(Layered):
@@ -66,6 +69,16 @@ class CoordinateDesign(FullyConnected):
     """Standard deviation of the random Fourier frequencies, in cycles per unit."""
     bins: int | None = Field(default=None, gt=0, le=4096)
     """One-blob's bumps per coordinate."""
+    levels: int | None = Field(default=None, gt=0, le=64)
+    """How many grids of different resolution the learned grid has."""
+    coarsest: int | None = Field(default=None, ge=2, le=65536)
+    """Nodes per axis of the learned grid's first level."""
+    finest: float | None = Field(default=None, ge=2, le=16_777_216)
+    """Nodes per axis of its last level; when not given, by its table (see `Grid`)."""
+    per_level: int | None = Field(default=None, gt=0, le=64)
+    """Features that each of its levels gives."""
+    table: int | None = Field(default=None, gt=0, le=16_777_216)
+    """Nodes of a level that have features of their own; when not given, half of width²."""
 
     reach: ClassVar[Mapping[str, float]] = {"learning_rate": 4.0, "scale": 2.0, "bandwidth": 2.0}
 
@@ -74,9 +87,7 @@ class CoordinateDesign(FullyConnected):
         if self.encoding not in ENCODINGS:
             known = nearest(self.encoding, list(ENCODINGS))
             raise ValueError(f"encoding={self.encoding!r} is unknown: {known}")
-        for name in _ENCODING_NUMBERS:
-            if getattr(self, name) is not None and not hasattr(self.make_encoding(2, 0), name):
-                raise ValueError(f"{name}: encoding {self.encoding!r} has no such number")
+        ENCODINGS[self.encoding].check(self._encoding_numbers())
         return self
 
     @field_validator("frequencies", mode="after")
@@ -93,11 +104,22 @@ class CoordinateDesign(FullyConnected):
         first, *rest = super().choices
         return (first, *([] if self.encoding == "none" else [self.encoding]), *rest)
 
+    def _encoding_numbers(self) -> dict[str, float]:
+        given = {name: getattr(self, name) for name in _ENCODING_NUMBERS}
+        numbers = {name: value for name, value in given.items() if value is not None}
+        if self.encoding == "grid" and self.width is not None:
+            # So a grid grows with its network, and a search for a width sizes both.
+            numbers.setdefault("table", max(1, self.width**2 // 2))
+        return numbers
+
     def make_encoding(self, inputs: int, seed: int) -> Encoding:
         """Build the encoding alone, its draws keyed by the seed."""
-        given = {n: getattr(self, n) for n in _ENCODING_NUMBERS if getattr(self, n) is not None}
         draws = generator(seed, "init/encoding")
-        return make_encoding(self.encoding, inputs, generator=draws, **given)
+        return make_encoding(self.encoding, inputs, generator=draws, **self._encoding_numbers())
+
+    def encoding_size(self, inputs: int) -> int:
+        """Count what the encoding learns, without building it."""
+        return ENCODINGS[self.encoding].size(inputs, **self._encoding_numbers())
 
     def open_numbers(self) -> tuple[str, ...]:
         """Name the numbers that the user left open and that matter, the bandwidth among them."""
@@ -105,10 +127,13 @@ class CoordinateDesign(FullyConnected):
         return super().open_numbers() + (("bandwidth",) if has_it else ())
 
     def resolved(self) -> Self:
-        """Return the design with every number filled in, but for the width."""
-        code = self.make_encoding(2, 0)
-        given = {n: getattr(code, n) for n in _ENCODING_NUMBERS if hasattr(code, n)}
-        return super().resolved().replaced(**given)
+        """Return the design with every number filled in, but for the width and what follows it."""
+        usual = {
+            number: value
+            for number, value in ENCODINGS[self.encoding].defaults().items()
+            if getattr(self, number) is None and number not in _FOLLOWING
+        }
+        return super().resolved().replaced(**usual)
 
 
 class DenseDesign(FullyConnected):

@@ -128,11 +128,15 @@ class _Lane:
         self.network, self.divergence, self.block = network, divergence, block
         self.layers: list[nn.Linear] = list(network.layers)  # type: ignore[arg-type]
         self.gradients = [torch.zeros_like(p) for p in network.parameters()]
+        self.learned = len(list(network.encoding.parameters()))
+        """How many of the gradients, the first ones, are the encoding's."""
         like = network.head.weight
         self.values = [like.new_empty(block, layer.out_features) for layer in self.layers]
         self.slopes = [torch.empty_like(value) for value in self.values]
         # One pair serves all layers: pre-activations on the way up, gradients on the way down.
         width = max(layer.out_features for layer in self.layers)
+        if self.learned:
+            width = max(width, network.encoding.features)
         self.scratch = (like.new_empty(block * width), like.new_empty(block * width))
 
     @torch.no_grad()
@@ -143,7 +147,7 @@ class _Lane:
         return _add_blocks(self._add, inputs, targets, self.block, samples)
 
     def _add(self, inputs: Tensor, targets: Tensor, share: float) -> float:
-        features = self.network.encoding(inputs)
+        features, backward = self.network.encoding.value_and_backward(inputs)
         below = features
         for layer, activation, value, slope in zip(
             self.layers, self.network.activations, self.values, self.slopes, strict=True
@@ -164,15 +168,18 @@ class _Lane:
             gradient.mul_(self.slopes[index][: len(inputs)])
             below = self.values[index - 1][: len(inputs)] if index else features
             self._accumulate(index, gradient, below)
-            if index:
+            if index or self.learned:
                 # The two halves of the scratch take turns: a product cannot write over its input.
                 turn = (len(self.layers) - index) % 2
                 lower = self._buffer(turn, len(inputs), layer.in_features)
                 gradient = torch.mm(gradient, layer.weight, out=lower)
+        if self.learned:
+            backward(gradient, self.gradients[: self.learned])
         return float(self.divergence(output, targets))
 
     def _accumulate(self, layer: int, gradient: Tensor, below: Tensor) -> None:
-        weight, bias = self.gradients[2 * layer : 2 * layer + 2]
+        first = self.learned + 2 * layer
+        weight, bias = self.gradients[first : first + 2]
         if below.shape[1] < gradient.shape[1]:
             # The same product the other way round: for two coordinates it is several times faster.
             weight.add_(torch.mm(below.t(), gradient).t())
@@ -204,9 +211,10 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
     """Choose the fastest way to a network's gradients.
 
     A `CoordinateNet` of real numbers whose activations all have a closed-form derivative, and
-    which learns its linear layers alone, is differentiated in closed form, on as many threads as
-    torch has when this is called; anything else (WIRE's complex layers, a user's own activation
-    or module) by autograd, in blocks all the same but for batch norm.
+    which learns its linear layers alone, or an encoding with a closed form beside them, is
+    differentiated in closed form, on as many threads as torch has when this is called; anything
+    else (WIRE's complex layers, a user's own activation or module) by autograd, in blocks all the
+    same but for batch norm.
 
     Args:
         network: whose parameters' `.grad` will be filled.
@@ -229,9 +237,10 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
 
 
 def _in_closed_form(network: CoordinateNet) -> bool:
-    parameters = list(network.parameters())
+    parameters, encoding = list(network.parameters()), network.encoding
+    learned = len(list(encoding.parameters())) if encoding.closed_form else 0
     return (
         all(p.requires_grad and not p.is_complex() for p in parameters)
-        and len(parameters) == 2 * (len(network.layers) + 1)  # none in encoding or activations
+        and len(parameters) == learned + 2 * (len(network.layers) + 1)  # none in activations
         and all(getattr(a, "closed_form", False) for a in network.activations)
     )

@@ -8,6 +8,11 @@ Muon's step is scaled to Adam's root mean square, so that one rate serves both.
 Weight decay pulls matrices and convolutions towards 0 and leaves vectors alone: biases and a
 norm's numbers have no size to be kept small. With Adam and Muon it is decoupled from the gradient
 (Loshchilov & Hutter, 2019); with gradient descent it is part of it, as torch has it.
+
+What a position encoding learns takes Adam whatever the rest takes, at a rate of its own and
+without decay: a feature is moved by the few samples around its node, so its gradient is small and
+often 0 (Müller et al., 2022, whose numbers
+these are, the rate apart).
 """
 
 from collections.abc import Sequence
@@ -17,6 +22,7 @@ import torch
 from torch import nn
 
 from penchant.errors import PenchantError, nearest
+from penchant.nn import Encoding
 from penchant.training._descent import GradientDescent
 from penchant.training._threads import one_thread
 
@@ -25,26 +31,45 @@ OptimizerName = Literal["muon", "adam", "sgd", "momentum"]
 MOMENTUM = 0.9
 """Nesterov's, of the optimiser "momentum": what residual networks were published with."""
 
+FEATURE_RATE = 2e-2
+"""Adam's rate at the start for what an encoding learns: twice the paper's, which takes thousands
+of steps; of 0.003 to 0.04 the larger ones did better in 300 (docs/LOG.md)."""
+
 
 def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
-    """List the real matrices between the first and the last one.
+    """List the real matrices between the first and the last one, an encoding's apart.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 1))
         >>> [tuple(p.shape) for p in hidden_matrices(net)]
         [(8, 8)]
     """
-    matrices = [p for p in network.parameters() if p.ndim == 2 and p.requires_grad]
+    apart = {id(p) for p in features(network)}
+    matrices = [
+        p for p in network.parameters() if p.ndim == 2 and p.requires_grad and id(p) not in apart
+    ]
     return [p for p in matrices[1:-1] if not p.is_complex()]
 
 
+def features(network: nn.Module) -> list[nn.Parameter]:
+    """List what position encodings learn.
+
+    Example:
+        >>> from penchant.nn import CoordinateNet
+        >>> len(features(CoordinateNet(2, 3, encoding="grid")))
+        1
+    """
+    codes = [module for module in network.modules() if isinstance(module, Encoding)]
+    return [p for code in codes for p in code.parameters() if p.requires_grad]
+
+
 class Optimizer:
-    """One optimiser over one or two groups, with a learning rate that falls linearly to zero.
+    """One to three optimisers, with learning rates that fall linearly to zero.
 
     Args:
         network: whose parameters it moves.
         name: which.
-        learning_rate: at the start.
+        learning_rate: at the start, but for what an encoding learns.
         weight_decay: a step takes rate · weight_decay of each number away, vectors apart.
     """
 
@@ -60,9 +85,9 @@ class Optimizer:
                 f"optimizer={name!r} is unknown: {nearest(name, get_args(OptimizerName))}"
             )
         matrices = hidden_matrices(network) if name == "muon" else []
-        chosen = {id(p) for p in matrices}
+        coded = features(network)
+        chosen = {id(p) for p in matrices + coded}
         rest = [p for p in network.parameters() if p.requires_grad and id(p) not in chosen]
-        self.learning_rate = learning_rate
         self.parts: list[torch.optim.Optimizer] = []
         if matrices:
             self.parts.append(
@@ -75,13 +100,19 @@ class Optimizer:
             )
         if rest:
             self.parts.append(_part(rest, name, learning_rate, weight_decay))
+        self.rates = [learning_rate] * len(self.parts)
+        if coded:
+            self.parts.append(
+                torch.optim.Adam(coded, lr=FEATURE_RATE, betas=(0.9, 0.99), eps=1e-15)
+            )
+            self.rates.append(FEATURE_RATE)
 
     def step(self, remaining: float) -> None:
         """Take a step at `remaining` (1 at the start, towards 0 at the end) of the rate."""
         with one_thread():  # a step is short: a hundredth of the gradient's work
-            for part in self.parts:
+            for part, rate in zip(self.parts, self.rates, strict=True):
                 for group in part.param_groups:
-                    group["lr"] = self.learning_rate * remaining
+                    group["lr"] = rate * remaining
                 part.step()
 
     def state_dict(self) -> list[dict[str, object]]:
