@@ -28,7 +28,7 @@ def verdicts(results: Results, order: list[str]) -> list[dict[str, object]]:
         results: the study.
         order: designs, as the page lists them.
     """
-    blocks = []
+    blocks: list[dict[str, object]] = []
     place = {label: i for i, label in enumerate(order)}
     names = told_apart(reading.signals(results))[1]
     told: set[str] = set()
