@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from penchant.cli._screen import Screen
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 WIDE = 110
 """Columns from which the table also holds parameters, seconds and intervals of differences."""
 
-_LONGEST_LINE = 18
+_LONGEST_LINE = 17
 """Letters of a design's label that one line of the table has."""
-_LONGEST_WORD = 14
-"""Letters of a baseline's label that the heading of a column has."""
+_LONGEST_WORD = 13
+"""Letters of a line in a column's heading, and so of a baseline's label that stands there."""
 
 STYLES = {"better": "green", "worse": "red", "baseline": "bold"}
 
@@ -120,18 +121,15 @@ def _table(results: Results, rows: Sequence[Mapping[Hashable, Any]], *, narrow: 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     several = bool(rows) and "baseline" in rows[0]
     labels = {row["design"]: _broken(str(row["design"])) for row in rows}
-    longest = max(
-        (len(line) for label in labels.values() for line in label.splitlines()), default=0
-    )
-    table.add_column("design", overflow="fold", min_width=min(longest, _LONGEST_LINE))
+    table.add_column("design", overflow="fold")
     name = metric_name(results.metric)
-    table.add_column(f"{name}, {unit}" if unit else name, justify="right")
+    table.add_column(_heading(f"{name}, {unit}" if unit else name), justify="right")
     table.add_column("95 % interval", justify="right", no_wrap=True)
     if results.verdicts:
         whose = "its baseline" if several else str(results.plan["baseline"])
         if len(whose) > _LONGEST_WORD:
             whose = "the baseline"
-        table.add_column(f"against {whose}", justify="right")
+        table.add_column(_heading(f"against {whose}"), justify="right")
         if not narrow:
             table.add_column("interval of that", justify="right", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
@@ -166,6 +164,11 @@ def _broken(label: str) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _heading(text: str) -> str:
+    """A column's heading in lines, so that the numbers below it decide the column's width."""
+    return fill(text, _LONGEST_WORD, break_long_words=False, break_on_hyphens=False)
 
 
 def _number(value: float, places: int, *, sign: str = "") -> str:
