@@ -1,9 +1,14 @@
 """The plain grid: a slow obvious reference, exactness on what it can represent, and its bounds."""
 
+import functools
+import itertools
+import math
+
 import numpy as np
 import pytest
 import torch
 
+from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks import Picture, PictureTask
 from penchant.tasks._grid import SMOOTHNESS, fit_grid
@@ -57,3 +62,39 @@ def test_split_scores_the_grid_like_any_answer():
     values = np.linspace(0, 1, 16 * 16, dtype=np.float32).reshape(16, 16, 1)
     split = PictureTask(Picture("ramp", values), "random:0.5").split(0)
     assert split.grid_score(100).metrics["psnr_held_out"] > 30
+
+
+@pytest.mark.parametrize("shape", [(23,), (9, 6), (5, 7, 6)])
+def test_any_number_of_axes_equals_dense_least_squares(shape: tuple[int, ...]) -> None:
+    draws = np.random.default_rng(0)
+    truth = draws.normal(size=(*shape, 2)) / 5
+    samples = math.prod(shape)
+    seen = np.sort(draws.permutation(samples)[: samples // 2])
+    values = round(0.3 * samples * 2)
+    ratio = (values / 2 / samples) ** (1 / len(shape))
+    counts = [max(2, int(n * ratio)) for n in shape]
+    columns, rough = [], []
+    for node in itertools.product(*map(range, counts)):
+        hats = [
+            np.maximum(0, 1 - np.abs(np.arange(n) * (count - 1) / (n - 1) - j))
+            for j, n, count in zip(node, shape, counts, strict=True)
+        ]
+        columns.append(functools.reduce(np.multiply.outer, hats).ravel())
+        for axis, count in enumerate(counts):
+            if node[axis] + 1 < count:
+                row = np.zeros(counts)
+                row[node] = -1
+                row[(*node[:axis], node[axis] + 1, *node[axis + 1 :])] = 1
+                rough.append(row.ravel())
+    features = np.stack(columns, axis=1)
+    stacked = np.vstack([features[seen], np.sqrt(SMOOTHNESS) * np.stack(rough)])
+    wanted = np.vstack([truth.reshape(-1, 2)[seen], np.zeros((len(rough), 2))])
+    expected = features @ np.linalg.lstsq(stacked, wanted, rcond=None)[0]
+    found = fit_grid(truth, seen, values, lowest=-1)
+    np.testing.assert_allclose(found, expected.reshape(truth.shape).clip(-1, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 2, 2, 3)])
+def test_other_numbers_of_axes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(PenchantError, match="needs 1 to 3 axes"):
+        fit_grid(np.zeros(shape), np.arange(1), 5)

@@ -14,6 +14,7 @@ from penchant.tasks._evaluate import evaluate as evaluate
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
+from penchant.tasks._grid import fit_grid as fit_grid
 from penchant.tasks._grid_task import GridSplit as GridSplit
 from penchant.tasks._grid_task import GridTask as GridTask
 from penchant.tasks._header import Decoding as Decoding
@@ -22,6 +23,8 @@ from penchant.tasks._header import SignalHeader as SignalHeader
 from penchant.tasks._headers import HEADERS as HEADERS
 from penchant.tasks._headers import read_header as read_header
 from penchant.tasks._held_out import HeldOut as HeldOut
+from penchant.tasks._jpeg import Jpeg as Jpeg
+from penchant.tasks._jpeg import fit_jpeg as fit_jpeg
 from penchant.tasks._labelled import Labelled as Labelled
 from penchant.tasks._load import Asked as Asked
 from penchant.tasks._load import kind_of as kind_of
@@ -53,6 +56,7 @@ from penchant.tasks._scores import band_edges as band_edges
 from penchant.tasks._scores import band_errors as band_errors
 from penchant.tasks._scores import psnr as psnr
 from penchant.tasks._scores import ssim_map as ssim_map
+from penchant.tasks._separable_gaussians import fit_separable_gaussians as fit_separable_gaussians
 from penchant.tasks._signed import signed_answering as signed_answering
 from penchant.tasks._signed import signed_divergence as signed_divergence
 from penchant.tasks._task import Metric as Metric
@@ -76,6 +80,7 @@ __all__ = [
     "GridSplit",
     "GridTask",
     "HeldOut",
+    "Jpeg",
     "Labelled",
     "LinearLogits",
     "LogMel",
@@ -107,6 +112,9 @@ __all__ = [
     "coordinates",
     "evaluate",
     "find_pictures",
+    "fit_grid",
+    "fit_jpeg",
+    "fit_separable_gaussians",
     "grid_coordinates",
     "is_labelled",
     "is_posed",

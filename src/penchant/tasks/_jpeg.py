@@ -1,0 +1,79 @@
+"""What half a century of coding makes of the same bytes: a picture as a JPEG file."""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import Float
+
+from penchant.errors import PenchantError
+
+BYTES_PER_PARAMETER = 4
+"""A float32's."""
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A picture as its file gives it back.
+
+    Attributes:
+        values: in [0, 1].
+        bytes: the file's size.
+        quality: libjpeg's, 1 to 100.
+    """
+
+    values: Float[np.ndarray, "height width channels"]
+    bytes: int
+    quality: int
+
+
+def fit_jpeg(truth: Float[np.ndarray, "height width channels"], parameters: int) -> Jpeg | None:
+    """Code a picture as the best JPEG file that takes no more bytes than a network's parameters.
+
+    Of every quality, with and without halving the resolution of colours, the file with the least
+    squared error whose size is at most 4 bytes times the parameters. A file is made from the whole
+    picture, so it holds for the samples that were seen, and says nothing of filling in.
+
+    Args:
+        truth: in [0, 1], with 1 channel or 3; rounded to 8 bits first.
+        parameters: float32 numbers that a network has.
+
+    Returns:
+        The picture that the file gives back; None where even the smallest file is too large.
+
+    Raises:
+        PenchantError: another number of channels.
+
+    Example:
+        >>> ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64, 1)
+        >>> coded = fit_jpeg(ramp, 500)
+        >>> coded.bytes <= 2000, float(np.abs(coded.values - ramp).max()) < 0.02
+        (True, True)
+        >>> fit_jpeg(ramp, 10) is None
+        True
+
+    Source: Wallace, "The JPEG still picture compression standard", 1991.
+    """
+    from PIL import Image
+
+    channels = truth.shape[-1]
+    if truth.ndim != 3 or channels not in (1, 3):
+        raise PenchantError(
+            f"fit_jpeg(truth of shape {truth.shape}): needs height, width and 1 or 3 channels"
+        )
+    pixels = np.round(truth.clip(0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels if channels == 3 else pixels[..., 0])
+    best, least = None, np.inf
+    for quality in range(100, 0, -1):
+        for subsampling in ("4:4:4", "4:2:0") if channels == 3 else ("4:4:4",):
+            file = BytesIO()
+            picture.save(file, "JPEG", quality=quality, subsampling=subsampling, optimize=True)
+            size = file.tell()
+            if size > BYTES_PER_PARAMETER * parameters:
+                continue
+            with Image.open(file) as decoded:
+                values = np.asarray(decoded).reshape(truth.shape) / np.float32(255)
+            error = float(np.mean(np.square(values.astype(np.float64) - truth)))
+            if error < least:
+                best, least = Jpeg(values, size, quality), error
+    return best
