@@ -60,6 +60,13 @@ def mlp(depth: int, activation: Callable[[], nn.Module], width: int = 64) -> nn.
     return nn.Sequential(*layers, nn.Linear(width, CLASSES))
 
 
+def normed_mlp(depth: int, width: int = 64) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before in (PICTURE**2, *(width for _ in range(depth - 2))):
+        layers += [nn.Linear(before, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Linear(width, CLASSES))
+
+
 def he_mlp(depth: int, gain: float) -> nn.Sequential:
     """A ReLU MLP, He's start times a gain."""
     network = mlp(depth, nn.ReLU)
@@ -283,6 +290,46 @@ class Spare(nn.Module):
         return self.body(pictures)
 
 
+class ZeroBranches(nn.Module):
+    """Residual blocks whose last layers are zero at the start."""
+
+    def __init__(self, depth: int = 4, width: int = 32) -> None:
+        super().__init__()
+        self.read = nn.Linear(PICTURE**2, width)
+        self.inner = nn.ModuleList(mlp_block(width) for _ in range(depth))
+        for inner in self.inner:
+            nn.init.zeros_(inner[2].weight)
+            nn.init.zeros_(inner[2].bias)
+        self.head = nn.Linear(width, CLASSES)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = self.read(pictures.flatten(1))
+        for inner in self.inner:
+            x = x + inner(x)
+        return self.head(x)
+
+
+class Experts(nn.Module):
+    """Each sample goes to one of several experts; the last gets none."""
+
+    def __init__(self, experts: int = 3, width: int = 32) -> None:
+        super().__init__()
+        self.read = nn.Linear(PICTURE**2, width)
+        self.route = nn.Linear(width, experts)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
+        self.head = nn.Linear(width, CLASSES)
+        nn.init.constant_(self.route.bias[-1], -100.0)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = torch.relu(self.read(pictures.flatten(1)))
+        weight, chosen = self.route(x).softmax(1).max(1, keepdim=True)
+        y = torch.zeros_like(x)
+        for place, expert in enumerate(self.experts):
+            here = chosen[:, 0] == place
+            y[here] = weight[here] * expert(x[here])
+        return self.head(torch.relu(y))
+
+
 def half_frozen() -> nn.Module:
     network = mlp(6, nn.ReLU)
     for place in (1, 3, 7):
@@ -309,6 +356,9 @@ HEALTHY: dict[str, Callable[[], nn.Module]] = {
     "rezero": ReZero,
     "tied": Tied,
     "half-frozen": half_frozen,
+    "batch-norm": lambda: normed_mlp(6),
+    "zero-branches": ZeroBranches,
+    "experts": Experts,
 }
 
 
@@ -330,6 +380,23 @@ def weakened(build: Callable[[], nn.Module], layer: str) -> Fault:
     return Fault(broken, "gain", layer)
 
 
+def strengthened(build: Callable[[], nn.Module], layer: str) -> Callable[[], nn.Module]:
+    """One layer's weights times 1e4."""
+
+    def broken() -> nn.Module:
+        network = build()
+        network.get_submodule(layer).weight.data.mul_(1e4)
+        return network
+
+    return broken
+
+
+def not_a_number() -> nn.Module:
+    network = mlp(6, nn.ReLU)
+    network[5].weight.data[0, 0] = float("nan")
+    return network
+
+
 def cut_block() -> nn.Module:
     network = ResNet()
     network.blocks[4].cut = True
@@ -342,6 +409,9 @@ FAULTS: dict[str, Fault] = {
     "gain-gelu": weakened(lambda: mlp(10, nn.GELU), "9"),
     "gain-conv1": weakened(ResNet, "blocks.4.conv1"),
     "gain-conv2": weakened(ResNet, "blocks.4.conv2"),
+    "gain-norm": weakened(lambda: normed_mlp(6), "10"),
+    "strong-last": Fault(strengthened(lambda: mlp(2, nn.ReLU), "3"), "exploding", "3"),
+    "nan": Fault(not_a_number, "not finite", "5"),
     "gain-vit": weakened(TorchViT, "encoder.layers.1.linear2"),
     "exploding-rnn": Fault(
         lambda: twice(Recurrent("RNN", 28, nonlinearity="relu")), "exploding", "over_time"

@@ -53,6 +53,50 @@ def test_the_first_tensor_of_a_tuple_is_the_answer() -> None:
     assert not found.findings
 
 
+def test_all_that_is_answered_is_asked() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.one, self.other = nn.Linear(4, 8), nn.Linear(8, 2), nn.Linear(8, 3)
+            self.turned = nn.Linear(8, 2, dtype=torch.complex64)
+
+        def forward(self, x: Tensor) -> dict[str, object]:
+            x = torch.relu(self.body(x))
+            more = (self.other(x), None, self.turned(x.to(torch.complex64)))
+            return {"one": self.one(x), "more": more, "count": 3}
+
+    found = examine(Heads(), torch.randn(8, 4))
+    assert not found.findings
+    reached = found.reports["gradients"].layers
+    assert [one.name for one in reached] == ["body", "other", "turned", "one"]
+    assert all(one.activation > 0 for one in reached)
+
+
+def test_what_a_network_raises_is_a_line_and_leaves_nothing() -> None:
+    class Raises(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.norm(torch.dropout(self.body(x), 0.5, train=True))
+            raise KeyError("mine\nand more")
+
+    network, inputs = Raises(), torch.randn(8, 4)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    stream = torch.get_rng_state()
+    found = examine(network, inputs)
+    assert not found.reports
+    first, second, *_ = str(found).splitlines()
+    assert first == "no probe could measure anything"
+    said = "gradients, signal, activity, identity, paths: not measured: KeyError: 'mine"
+    assert second.startswith(said)
+    assert torch.equal(stream, torch.get_rng_state())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in network.parameters())
+    assert not any(one._forward_hooks or one._forward_pre_hooks for one in network.modules())
+
+
 class _Says(nn.Module):
     def forward(self, _: Tensor) -> str:
         return "cat"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from probes.cases import (
+    CLASSES,
     FAULTS,
     HEALTHY,
     Recurrent,
@@ -24,7 +25,18 @@ from torch.nn import functional as F
 from penchant.errors import PenchantError
 from penchant.probes import GradientFlow, GradientReport, gradient_flow
 
-QUICK = ("mlp-6-ReLU", "mlp-10-GELU", "vit-torch", "lstm", "lstm-cell", "rezero", "half-frozen")
+QUICK = (
+    "mlp-6-ReLU",
+    "mlp-10-GELU",
+    "vit-torch",
+    "lstm",
+    "lstm-cell",
+    "rezero",
+    "half-frozen",
+    "batch-norm",
+    "zero-branches",
+    "experts",
+)
 
 
 def measure(network: nn.Module) -> GradientReport:
@@ -247,6 +259,45 @@ def test_checkpointed_networks(reentrant: bool) -> None:
         loss(network(batch()[0]), batch()[1]).backward()
     assert not flow.report.findings
     assert all(one.activation > 0 and one.calls <= 2 for one in flow.report.layers)
+
+
+def test_reentrant_checkpoints_are_refused_where_they_would_seem_cut_off() -> None:
+    class Checkpointed(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.utils.checkpoint.checkpoint(super().forward, x, use_reentrant=True)
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), Checkpointed(nn.Linear(64, CLASSES)))
+    with pytest.raises(PenchantError, match="use_reentrant=False"):
+        measure(network)
+
+
+def test_a_gradient_that_is_not_a_number_is_no_healthy_one() -> None:
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 0 * (x - x).sqrt()  # a slope of 0·∞
+
+    network = drawn(lambda: mlp(5, nn.ReLU), 0)
+    network[4] = Root()
+    report = measure(network)
+    assert [(one.kind, one.layer) for one in report.findings] == [("not finite", "3")]
+    assert "not finite at 3" in report.sentence
+    assert math.isinf(report.layers[0].activation) and math.isfinite(report.layers[-1].activation)
+
+
+def test_a_layer_that_blocks_since_it_is_zero_says_so() -> None:
+    network = drawn(lambda: mlp(4, nn.ReLU), 0)
+    nn.init.zeros_(network[5].weight)
+    (found,) = measure(network).findings
+    assert (found.kind, found.layer) == ("vanishing", "5")
+    assert "2 layers before it get none, since its weights are all zero" in found.sentence
+
+
+@torch.inference_mode()
+def test_under_inference_mode() -> None:
+    with torch.inference_mode(False):
+        network, (pictures, classes) = drawn(lambda: mlp(3, nn.ReLU), 0), batch()
+        expected = gradient_flow(network, loss, pictures, classes)
+    assert gradient_flow(network, loss, pictures, classes) == expected
 
 
 class Structured(nn.Module):

@@ -125,7 +125,19 @@ def test_correlations_near_one_keep_their_digits() -> None:
     assert report.phase == "unknown"
 
 
-@pytest.mark.parametrize("name", ["mlp-10-GELU", "mlp-10-ReLU", "vit-torch", "lstm", "rezero"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp-10-GELU",
+        "mlp-10-ReLU",
+        "vit-torch",
+        "lstm",
+        "rezero",
+        "batch-norm",
+        "zero-branches",
+        "experts",
+    ],
+)
 def test_healthy_networks_are_left_alone(name: str) -> None:
     network = drawn(HEALTHY[name], 2)
     assert not signal_propagation(network, batch(32)[0]).findings
@@ -145,6 +157,18 @@ def test_faults_are_named(name: str, kind: str) -> None:
     ]
     assert wrong[place]
     assert not any(wrong[:place])
+
+
+def test_a_layer_that_gives_zeros_is_named() -> None:
+    network = drawn(lambda: nn.Sequential(*(nn.Linear(8, 8) for _ in range(4))), 0)
+    for parameter in network[2].parameters():
+        nn.init.zeros_(parameter)
+    report = signal_propagation(network, torch.randn(8, 8))
+    assert [(one.kind, one.layer) for one in report.findings] == [
+        ("vanishing", "2"),
+        ("collapsed", "3"),
+    ]
+    assert "all zero" in report.findings[0].sentence
 
 
 def test_what_is_not_finite_is_named() -> None:

@@ -110,7 +110,8 @@ class ActivityReport:
             return f"No non-linearity was seen {over}."
         worst = max(self.layers, key=lambda layer: layer.dead)
         if worst.dead == 0:
-            return f"All units of {len(self.layers)} non-linearities are alive {over}."
+            all_of = f"{len(self.layers)} non-linearit{'y' if len(self.layers) == 1 else 'ies'}"
+            return f"All units of {all_of} are alive {over}."
         return (
             f"Units are alive {over}; most dead ones are in {worst.name}, {worst.dead:.0%} of "
             f"{worst.units}."

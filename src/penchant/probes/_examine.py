@@ -51,9 +51,15 @@ class Examination:
         }
 
     def __str__(self) -> str:
-        warned = [f"! {finding}" for finding in self.findings] or ["no probe warns of anything"]
+        nothing = (
+            "no probe warns of anything" if self.reports else "no probe could measure anything"
+        )
+        warned = [f"! {finding}" for finding in self.findings] or [nothing]
         said = [f"{name}: {report.sentence}" for name, report in self.reports.items()]
-        missing = [f"{name}: not measured: {why}" for name, why in self.left_out.items()]
+        alike: dict[str, list[str]] = {}
+        for name, why in self.left_out.items():
+            alike.setdefault(why, []).append(name)
+        missing = [f"{', '.join(names)}: not measured: {why}" for why, names in alike.items()]
         return "\n".join([*warned, *said, *missing])
 
 
@@ -70,13 +76,13 @@ def examine(
     Args:
         network: any module from one tensor to one tensor.
         inputs: a batch of what it is given.
-        targets: what it should answer; without them its answers are held against keyed draws of a
-            normal distribution, which is enough to see whether gradients arrive.
+        targets: what it should answer; without them all that it answers is held against keyed
+            draws of a normal distribution, which is enough to see whether gradients arrive.
         divergence: answers and targets to a scalar; by default the mean squared difference.
 
     Returns:
         The probes' reports and findings. Paths are left out where there are no residual blocks, a
-        shift's response where the inputs are no pictures.
+        shift's response where the inputs are no pictures, and whatever the network raises at.
 
     Raises:
         PenchantError: targets without a divergence, or one without the other.
@@ -112,6 +118,8 @@ def examine(
                 reports[name] = ask()
         except PenchantError as error:
             left_out[name] = str(error)
+        except Exception as error:  # a user's forward may raise whatever it likes
+            left_out[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return Examination(reports, left_out)
 
 
@@ -120,17 +128,22 @@ def _not_for(name: str, inputs: Tensor, reports: Mapping[str, Report]) -> str:
     if name == "shift" and inputs.ndim != 4:
         return "the inputs are no pictures (samples × channels × height × width)"
     found = reports.get("identity")
-    if name == "paths" and not (isinstance(found, LinearityReport) and found.blocks):
+    if name == "paths" and isinstance(found, LinearityReport) and not found.blocks:
         return "there are no residual blocks"
     return ""
 
 
 def _against_draws(answer: Any, _: Any) -> Tensor:
-    found = tensors_in(answer)
+    """Hold every tensor of an answer against draws, so that what leads to any of them is asked."""
+    found = [one for one in tensors_in(answer) if one.numel()]
     if not found:
         raise PenchantError(
             f"examine: the network answers with {type(answer).__name__}, in which there is no "
-            "tensor; give targets and a divergence that takes its answer"
+            "tensor of real numbers; give targets and a divergence that takes its answer"
         )
-    draws = torch.randn(found[0].shape, generator=generator(0, "probes/targets"))
-    return (found[0] - draws.to(found[0])).square().mean()
+    total = torch.zeros((), device=found[0].device)
+    for step, one in enumerate(found):
+        numbers = torch.view_as_real(one) if one.is_complex() else one
+        draws = torch.randn(numbers.shape, generator=generator(0, "probes/targets", step))
+        total = total + (numbers - draws.to(numbers)).square().mean()
+    return total

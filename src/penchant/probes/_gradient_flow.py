@@ -250,20 +250,22 @@ def gradient_flow(
         network: any module.
         divergence: what the network gives out, and targets, to a scalar: ``KL("softmax")``, or for
             outputs that are no tensor ``lambda out, target: kl(out.logits, target)``.
-        inputs: what the network is given.
+        inputs: what the network is given, one argument; of several make a network of one, or put
+            `GradientFlow` around your own forward and backward.
         targets: what it should answer.
 
     Returns:
         Norms by layer, their decay with its interval, a sentence, and findings that name layers.
 
     Raises:
-        PenchantError: no layer, no trainable parameter, or a divergence that is no scalar of them.
+        PenchantError: no layer, no trainable parameter, a divergence that is no scalar of them, or
+            reentrant checkpoints.
 
     Example:
         >>> from penchant.divergences import L2
-        >>> cut = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1))
+        >>> cut = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
         >>> with torch.no_grad():
-        ...     _ = cut[2].weight.zero_()
+        ...     _ = cut[0].bias.fill_(-100)
         >>> report = gradient_flow(cut, L2(), torch.ones(4, 2), torch.ones(4, 1))
         >>> print(report.findings[0])
         vanishing: 2: the gradient that it passes back is exactly zero: 1 layer before it gets none
@@ -278,7 +280,9 @@ def gradient_flow(
             f"gradient_flow: {type(network).__name__} has no trainable parameter; at least one "
             "with requires_grad=True is needed for a gradient"
         )
-    with flow, torch.enable_grad(), without_trace(network) as forward:
+    # A caller may be under inference_mode or no_grad; the gradient is wanted all the same.
+    graph = torch.inference_mode(False), torch.enable_grad()
+    with flow, graph[0], graph[1], without_trace(network) as forward:
         value = divergence(forward(inputs), targets)
         if not isinstance(value, Tensor) or value.ndim != 0 or not value.requires_grad:
             shape = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
@@ -286,8 +290,26 @@ def gradient_flow(
                 f"gradient_flow: the divergence gave {type(value).__name__} of {shape}; a scalar "
                 "that depends on the parameters would fit, since its gradient is asked for"
             )
+        _refuse_reentrant(value)
         torch.autograd.grad(value, [*parameters, *flow._inputs], allow_unused=True)
     return flow.report
+
+
+def _refuse_reentrant(value: Tensor) -> None:
+    """Refuse blocks whose gradient torch gives in a backward alone: they would seem cut off."""
+    seen, ahead = set[Any](), [value.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "CheckpointFunctionBackward":
+            raise PenchantError(
+                "gradient_flow: a checkpointed block with use_reentrant=True has a gradient in "
+                "loss.backward() alone; give use_reentrant=False, or put GradientFlow around your "
+                "own backward"
+            )
+        ahead += [below for below, _ in node.next_functions]
 
 
 def _take_off(handles: list[RemovableHandle]) -> None:
@@ -338,9 +360,13 @@ def _arrives(seen: _Watched) -> bool:
 
 
 def _mean(passes: list[list[Tensor | float]]) -> float:
-    """The root of the mean over passes of the sum of squares within each; nan without any."""
+    """The root of the mean over passes of the sum of squares within each; nan without any.
+
+    A norm that is nan counts as infinite: something arrived, and it is not finite.
+    """
     norms = [math.hypot(*map(float, norms)) for norms in passes if norms]
-    return math.hypot(*norms) / math.sqrt(len(norms)) if norms else math.nan
+    mean = math.hypot(*norms) / math.sqrt(len(norms)) if norms else math.nan
+    return math.inf if norms and math.isnan(mean) else mean
 
 
 def _steps(seen: _Watched) -> tuple[float, ...]:
@@ -356,4 +382,5 @@ def _steps(seen: _Watched) -> tuple[float, ...]:
 
 def _gain(own: dict[str, nn.Parameter]) -> float:
     matrices = [p.detach() for p in own.values() if p.ndim > 1]
-    return max(float(torch.linalg.vector_norm(p)) / math.sqrt(max(len(p), 1)) for p in matrices)
+    norms = [float(torch.linalg.vector_norm(p)) / math.sqrt(max(len(p), 1)) for p in matrices]
+    return math.inf if any(map(math.isnan, norms)) else max(norms)

@@ -31,6 +31,8 @@ JUMP = 2.5
 """Decades across one layer."""
 GAIN_JUMP, SMALL_WEIGHTS = 2.0, 0.01
 """Decades across one layer whose weights are less than this share of the median layer's."""
+LARGEST_USUAL = math.sqrt(2)
+"""The gain that weights are held to where the median layer's is larger still: He's."""
 
 State = Literal["reached", "detached", "unused", "frozen"]
 
@@ -44,9 +46,10 @@ class LayerGradient:
     kind: str
     """The module's class."""
     activation: float
-    """‖∂D/∂a‖ of what the layer gives out, over samples, units and places; nan if none arrives."""
+    """‖∂D/∂a‖ of what the layer gives out, over samples, units and places; infinite if it is not
+    finite, nan if none arrives."""
     parameters: float
-    """‖∂D/∂w‖ of the parameters that it holds itself; nan if none arrives."""
+    """‖∂D/∂w‖ of the parameters that it holds itself; the same."""
     steps: tuple[float, ...] = ()
     """By time step, for recurrent layers (at their input) and layers called several times."""
     calls: int = 1
@@ -54,7 +57,8 @@ class LayerGradient:
     state: State = "reached"
     """Whether a gradient reaches it, and if not, why."""
     gain: float = math.nan
-    """√(fan-in · mean square weight) of its largest matrix: 1.4 at He's start, 0.58 at torch's."""
+    """√(fan-in · mean square weight) of its largest matrix: 1.4 at He's start, 0.58 at torch's;
+    infinite where a weight is not finite."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,12 @@ def gradient_report(layers: Sequence[LayerGradient]) -> GradientReport:
     levels = [math.log10(norm) for norm in norms if 0 < norm < math.inf]
     decay, interval = slope_of(levels)
     span = levels[-1] - levels[0] if levels else math.nan
+    blocked = _blocked(measured, norms)
     findings = [
         *_not_finite(measured, norms),
-        *_depth(finite, levels),
-        *_blocked(measured, norms),
+        # Behind a layer that is blocked numbers are constant, and a norm divides by nothing.
+        *(one for one in _depth(finite, levels) if one.layer not in {b.layer for b in blocked}),
+        *blocked,
         *over_time.values(),
         *_unreached(layers),
     ]
@@ -118,7 +124,8 @@ def _depth(layers: Sequence[LayerGradient], levels: Sequence[float]) -> list[Fin
     if len(levels) < 2:
         return []
     jumps = [after - before for before, after in pairwise(levels)]
-    weights = median([one.gain for one in layers])
+    weights = min(median([one.gain for one in layers]), LARGEST_USUAL)
+    usual = median(jumps) if len(jumps) > 2 else 0.0
     findings: list[Finding] = []
     if 0 < layers[0].gain < SMALL_WEIGHTS * weights:
         findings.append(_gain(layers[0], layers[0].gain / weights))
@@ -128,18 +135,18 @@ def _depth(layers: Sequence[LayerGradient], levels: Sequence[float]) -> list[Fin
         fall = levels[i] - max(levels[:i])
         rise = levels[i - 1] - max(levels[i:])
         small = jump >= GAIN_JUMP and 0 < layer.gain < SMALL_WEIGHTS * weights
-        if not small and (told == i - 1 or max(fall, rise) < JUMP):
-            continue
-        told = i
         if small:
             findings.append(_gain(layer, layer.gain / weights, jump))
-        else:
+            told = i
+        elif max(fall, rise) >= JUMP and told != i - 1:
             kind = "vanishing" if fall >= JUMP else "exploding"
             findings.append(_across(layer, kind, max(fall, rise)))
+            told = i
+        # Of a single layer that stands out the layers on its two sides know nothing.
         if fall >= JUMP:
-            span -= fall - median(jumps)
+            span -= max(min(levels[i:]) - max(levels[:i]), 0.0) - usual
         elif rise >= JUMP:
-            span += rise + median(jumps)
+            span += max(min(levels[:i]) - max(levels[i:]), 0.0) + usual
     return findings + _gradual(layers, levels, span)
 
 
@@ -189,6 +196,9 @@ def _not_finite(layers: Sequence[LayerGradient], norms: Sequence[float]) -> list
     wrong = [one for one, norm in zip(layers, norms, strict=True) if not math.isfinite(norm)]
     if not wrong:
         return []
+    broken = [one for one in layers if one.gain == math.inf]
+    if broken:
+        return [Finding("not finite", one.name, "its weights are not finite") for one in broken]
     more = f", nor at {len(wrong) - 1} more layers" if len(wrong) > 1 else ""
     return [Finding("not finite", wrong[-1].name, f"the gradient is not finite here{more}")]
 
@@ -208,6 +218,8 @@ def _blocked(layers: Sequence[LayerGradient], norms: Sequence[float]) -> list[Fi
         return [Finding("vanishing", layers[-1].name, sentence)]
     none = "1 layer before it gets none" if zeros == 1 else f"{zeros} layers before it get none"
     sentence = f"the gradient that it passes back is exactly zero: {none}"
+    if layers[zeros].gain == 0:
+        sentence += ", since its weights are all zero (if it is meant to start so, look a step on)"
     return [Finding("vanishing", layers[zeros].name, sentence)]
 
 
@@ -255,14 +267,13 @@ def _sentence(
     decay: float,
     interval: tuple[float, float],
 ) -> str:
-    word = findings[0].kind if findings else "healthy"
+    word = f"{findings[0].kind} at {findings[0].layer}" if findings else "healthy"
     if count < 2:
-        return f"{word}: a gradient arrives at {count} of the layers, too few for a decay"
+        return f"{word}: a finite gradient arrives at {count} of the layers, too few for a decay"
     way = "shrinks" if span >= 0 else "grows"
     known = f", 95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if count > 2 else ""
-    where = f" at {findings[0].layer}" if findings else ""
     return (
-        f"{word}{where}: from the last of {count} layers to the first the gradient at the {what} "
+        f"{word}: from the last of {count} layers to the first the gradient at the {what} "
         f"{way} by {abs(span):.1f} decades (decay {decay:.2f} a layer{known}); it vanishes from "
         f"{VANISHING:g} decades on and explodes from {EXPLODING:g}, or {JUMP:g} at one layer"
     )

@@ -5,6 +5,8 @@ Decisions:
 - Whether a network is ordered or chaotic is measured, not read off where correlations end: each
   input is moved by a hundredth of its length, and how much the squared distance a unit grows in a
   layer is the theory's χ₁. At the edge correlations go to 1 as well, only slowly.
+- Signals that are lost in one branch are no finding while a layer behind still has them: what
+  starts at zero (a branch's last layer, LoRA) is led around.
 - 1 − c is the spread of the activations' directions, summed from differences in float64, so that
   correlations near 1 keep their digits.
 """
@@ -172,7 +174,7 @@ def _pass(
 
     def seen(name: str, module: nn.Module, output: Any) -> None:
         tensors = tensors_in(output)
-        if tensors:
+        if tensors and tensors[0].numel():  # none where no sample came this way, as of experts
             note(name, type(module).__name__, tensors[0].detach())
 
     note("input", "Tensor", inputs)
@@ -246,21 +248,38 @@ def _findings(layers: Sequence[LayerSignal]) -> list[Finding]:
             told.add(kind)
             findings.append(Finding(kind, layer.name, sentence))
 
-    for one in layers[1:]:
+    lost = _lost_from(layers)
+    for place, one in enumerate(layers[1:], 1):
         size = _size(one)
         if not math.isfinite(size):
             tell("not finite", one, "its activations are not finite")
             break
         decades = math.log10(size / first) if size and first else -math.inf
-        said = f"its activations are 1e{decades:.1f} times the input's size"
-        if decades <= -BEYOND:
-            tell("vanishing", one, f"{said} (vanishing: 1e-{BEYOND:g} or less)")
-        elif decades >= BEYOND:
+        times = f"1e{decades:.1f} times the input's size" if size else "all zero"
+        said = f"its activations are {times}"
+        if decades >= BEYOND:
             tell("exploding", one, f"{said} (exploding: 1e{BEYOND:g} or more)")
-        if one.difference < ALIKE < layers[0].difference and size:
+        elif place >= lost and decades <= -BEYOND:
+            tell("vanishing", one, f"{said} (vanishing: 1e-{BEYOND:g} or less)")
+        if place >= lost and size and _alike(one, layers[0]):
             sentence = f"two inputs differ by {one.difference:.1e} of their length here (lost: "
             tell("collapsed", one, f"{sentence}below {ALIKE:g}, float32's rounding)")
     return findings
+
+
+def _lost_from(layers: Sequence[LayerSignal]) -> int:
+    """The place from which on no layer tells inputs apart."""
+    place, first = len(layers), _size(layers[0])
+    while place > 1:
+        one = layers[place - 1]
+        if _size(one) > 10**-BEYOND * first and not _alike(one, layers[0]):
+            break
+        place -= 1
+    return place
+
+
+def _alike(layer: LayerSignal, inputs: LayerSignal) -> bool:
+    return layer.difference < ALIKE < inputs.difference
 
 
 def _size(layer: LayerSignal) -> float:
@@ -282,8 +301,10 @@ def _sentence(
             f"{EDGE[0]:g} to {EDGE[1]:g}); "
         )
     )
+    known = "too few layers for a phase" if phase == "unknown" else phase
+    count = f"{len(layers) - 1} layer{'s' * (len(layers) != 2)}"
     return (
-        f"{phase}: {move}over {len(layers) - 1} layers activations go from size "
+        f"{known}: {move}over {count} activations go from size "
         f"{_size(first):.2g} to {_size(last):.2g}, the correlation of two inputs from "
         f"{first.correlation:.3g} to {last.correlation:.3g}; the Jacobian's singular values are "
         f"{float(values.min()):.2g} to {float(values.max()):.2g}, their root mean square "
