@@ -119,13 +119,23 @@ def test_files_that_are_not_python(penchant: Command, here: Path, content: bytes
     assert "bad.py fails" in outcome.err
 
 
-def test_probes(penchant: Command, here: Path) -> None:
+def test_probes(penchant: Command, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "mine.py").write_text(
         "import torch\nfrom torch import nn\n"
         "class Dead(nn.Sequential):\n"
         "    def __init__(self):\n"
         "        super().__init__(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))\n"
         "        nn.init.constant_(self[0].bias, -100)\n"
+        "class Picky(nn.Linear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(6, 2)\n"
+        "    def forward(self, x):\n"
+        "        if self.training:\n"
+        "            raise ValueError('not for training')\n"
+        "        return super().forward(x)\n"
+        "class Lazy(nn.LazyLinear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(2)\n"
         "class Two(nn.Bilinear):\n"
         "    def __init__(self):\n"
         "        super().__init__(2, 3, 4)\n"
@@ -141,3 +151,10 @@ def test_probes(penchant: Command, here: Path) -> None:
     assert refused.code == 2
     assert len(lines_of(refused.err)) == 1
     assert "2 inputs; probes draw one" in refused.err
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, penchant(*asked).out.splitlines())) <= 60
+    picky = penchant("inspect", "mine.py:Picky", "-i", "6", "--no-fields", "--probe")
+    assert (picky.code, picky.err) == (0, "")
+    assert "not measured: ValueError: not for training" in " ".join(picky.out.split())
+    lazy = penchant("inspect", "mine.py:Lazy", "-i", "6", "--no-fields", "--probe")
+    assert lazy.code == 0 and "gradients: healthy" in lazy.out

@@ -36,6 +36,8 @@ def test_it_is_as_wide_as_there_is_room(width: int) -> None:
         table = text(found, width).split("\n\n")[1]
         longest = max(map(len, table.splitlines()))
         assert longest <= max(width, 63)
+        beside = text(found, width).replace(table, "").splitlines()
+        assert max(map(len, beside)) <= width
         if width == 200:
             assert table == text(found).split("\n\n")[1]
 

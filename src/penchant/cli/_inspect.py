@@ -54,9 +54,9 @@ def inspect(
     Nothing is computed: it runs without numbers, in evaluation mode. A layer into which its input
     does not fit is named, with the number that would. With --probe it is run on drawn inputs too.
     """
+    from penchant.inspection import folded, text
     from penchant.inspection import inspect as inspected
     from penchant.inspection import probe as probed
-    from penchant.inspection import text
 
     try:
         found = inspected(model, input, depth=depth, fields=fields, axes=axis)
@@ -76,5 +76,8 @@ def inspect(
     width = screen.width if screen.is_terminal or "COLUMNS" in os.environ else None
     screen.print(text(found, width), end="", soft_wrap=True)
     if examination is not None:
-        screen.print("\nprobes, in training mode, on inputs drawn from a normal distribution")
-        screen.say(str(examination))
+        said = [
+            "probes, on the model as it is made and inputs drawn at random",
+            *str(examination).split("\n"),
+        ]
+        screen.print("", *folded(said, width), sep="\n", soft_wrap=True)

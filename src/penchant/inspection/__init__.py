@@ -12,6 +12,7 @@ from penchant.inspection._inspect import inspect as inspect
 from penchant.inspection._probed import probe as probe
 from penchant.inspection._result import Inspection as Inspection
 from penchant.inspection._result import Layer as Layer
+from penchant.inspection._text import folded as folded
 from penchant.inspection._text import text as text
 
-__all__ = ["BUILT_IN", "Inspection", "Layer", "inspect", "probe", "text"]
+__all__ = ["BUILT_IN", "Inspection", "Layer", "folded", "inspect", "probe", "text"]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError
 from penchant.inspection._built_in import model_of
+from penchant.inspection._copies import in_full, is_any_lazy
 from penchant.inspection._inputs import Given, Input, read_inputs
 from penchant.probes import Examination
 from penchant.probes import examine as examine_network
@@ -34,19 +35,25 @@ def probe(model: nn.Module | str, input: Input | None = None) -> Examination:
         >>> [finding.kind for finding in probe("tdnn").findings]
         []
     """
-    if isinstance(model, str):
-        # A network draws its weights from torch's stream: the same each time it is asked about.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(0, "probes/network"))
+    # A network draws its weights from torch's stream: the same each time it is asked about.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(0, "probes/network"))
+        if isinstance(model, str):
             model, suited = model_of(model)
-        input = suited if input is None else input
-    given = [] if input is None else read_inputs(input)
-    if len(given) != 1:
-        raise PenchantError(
-            f"inspect --probe: {len(given)} inputs; probes draw one, so for such a network use "
-            "pn.probes in Python with data of its own"
-        )
-    return examine_network(model, _drawn(given[0], model))
+            input = suited if input is None else input
+        given = [] if input is None else read_inputs(input)
+        if len(given) != 1:
+            raise PenchantError(
+                f"inspect --probe: {len(given)} inputs; probes draw one, so for such a network use "
+                "pn.probes in Python with data of its own"
+            )
+        inputs = _drawn(given[0], model)
+        if is_any_lazy(model):
+            mode, model = model.training, in_full(model)
+            with torch.no_grad():
+                model(inputs)
+            model.train(mode)
+    return examine_network(model, inputs)
 
 
 def _drawn(given: Given, model: nn.Module) -> Tensor:

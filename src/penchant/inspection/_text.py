@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from html import escape
+from textwrap import TextWrapper
 
 from penchant.inspection._result import Field, Inspection, Layer
 from penchant.inspection._words import times
@@ -28,8 +29,21 @@ def text(found: Inspection, width: int | None = None) -> str:
     """
     shown, hidden = _divided(found.layers)
     table = _fitting(found, shown, width)
-    lines = [_head(found), "", *table, *_remarks(found, hidden)]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    head, remarks = folded([_head(found)], width), folded(_remarks(found, hidden), width)
+    return "\n".join(line.rstrip() for line in (*head, "", *table, *remarks)) + "\n"
+
+
+def folded(lines: Sequence[str], width: int | None) -> list[str]:
+    """Fold sentences to so many columns, what goes on set in by two; as they are when None.
+
+    Example:
+        >>> folded(["dead: fc1: 100% of its units"], 20)
+        ['dead: fc1: 100% of', '  its units']
+    """
+    if width is None:
+        return list(lines)
+    fold = TextWrapper(max(width, 20), subsequent_indent="  ", break_on_hyphens=False)
+    return [part for line in lines for part in fold.wrap(line) or [""]]
 
 
 def _divided(layers: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
