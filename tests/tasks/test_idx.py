@@ -51,7 +51,7 @@ HUGE = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**16, 2**16)
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        (TRAIN_IMAGES, b"", "begins with , where"),
+        (TRAIN_IMAGES, b"", "is all but empty, where an idx file"),
         (TRAIN_IMAGES, idx(IMAGES)[:9], "begins with 00 00 08 03"),
         (TRAIN_IMAGES, b"\0\0\x09\x03" + idx(IMAGES)[4:], "begins with 00 00 09 03"),
         (
@@ -60,6 +60,7 @@ HUGE = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**16, 2**16)
             "where an idx file of bytes with 3 axes begins with 00 00 08 03",
         ),
         (TRAIN_LABELS, idx(IMAGES), "with 1 axes begins with 00 00 08 01"),
+        (TRAIN_IMAGES, b"", "is all but empty, where an idx file"),
         (TRAIN_IMAGES, idx(IMAGES)[:-1], "header says 240 bytes, the file holds 239"),
         (TRAIN_IMAGES, idx(IMAGES) + b"x", "the file holds more"),
         (TRAIN_IMAGES, HUGE, "inputs of 9223372036854775808 numbers"),

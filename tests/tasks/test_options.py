@@ -271,8 +271,17 @@ def test_names_with_options_name_what_they_named():
         for source in (f"{name}:samples=9", Path(f"{name}:samples=9"), f"{name}:nonsense"):
             assert is_labelled(source)
             assert is_sound(source) == (name == "spoken-digits")
-    assert is_labelled("mine.npz:classes=3") and not is_labelled("photo.png:size=3")
-    assert not is_labelled("digit:size=3") and not is_labelled(":size=3")
+    assert is_labelled("mine.npz:classes=3") and not is_labelled(":size=3")
+
+
+def test_an_option_of_what_is_nowhere_is_labelled_datas(here):
+    (here / "photo.png").touch()
+    (here / "none").mkdir()
+    for there in ("photo.png:size=3", "none:size=3", "teacher:samples=5", "a:b=c", "a:size"):
+        assert not is_labelled(there)
+    assert is_labelled("digit:size=3")
+    with pytest.raises(PenchantError, match=r"^digit: no such data set.* did you mean 'digits'"):
+        load_labelled("digit:size=3")
 
 
 @pytest.fixture
@@ -321,7 +330,8 @@ def test_a_path_that_exists_is_taken_as_it_is(here):
     [
         ("digits:sampels=5", "digits: option 'sampels' is unknown; did you mean 'samples'"),
         ("digits:", None),
-        ("digits:samples", "digits: 'samples': samples needs a whole number from 1, such as"),
+        ("digits:samples", "digits: 'samples': samples needs a whole number from 1, of at"),
+        ("digits:samples=1000000000", "'samples=1000000000': .* of at most 9 digits"),
         ("digits:samples=0", "'samples=0': samples needs a whole number from 1"),
         ("digits:samples=-5", "'samples=-5'"),
         ("digits:samples=1e3", "'samples=1e3'"),

@@ -3,6 +3,7 @@
 import math
 import os
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from penchant.tasks._labelled import Labelled, check_size
 from penchant.tasks._options import Options, with_options
 from penchant.tasks._picture import find_pictures
 from penchant.tasks._spoken import holds_recordings, load_recordings, load_spoken_digits
+from penchant.tasks._teacher import is_teacher
 
 
 def load_labelled(source: str | Path, size: int = 32) -> Labelled:
@@ -130,8 +132,9 @@ def is_labelled(source: object) -> bool:
 
     Returns:
         True for a data set's name, a file .npz, and a folder without a picture of its own that
-        holds idx files, recordings, or pictures in its subfolders, with options or without.
-        Nothing is read, and nothing raised.
+        holds idx files, recordings, or pictures in its subfolders, with options or without; and
+        for what is nowhere but has an option of labelled data, so that loading says what it might
+        mean. Nothing is read, and nothing raised.
 
     Example:
         >>> is_labelled("digits"), is_labelled("photo.png")
@@ -139,9 +142,13 @@ def is_labelled(source: object) -> bool:
     """
     if not isinstance(source, str | Path):
         return False
-    place, _ = source_and_options(source)
+    place, options = source_and_options(source)
     path = Path(place)
     if place in DATA_SETS or path.suffix.lower() == ".npz":
+        return True
+    asked = {part.partition("=")[0].strip() for part in options.split(",")}
+    known = {option.name for option in fields(Options)}
+    if asked & known and not os.path.exists(place) and not is_teacher(str(source)):  # noqa: PTH110
         return True
     try:
         if not path.is_dir() or _holds_picture(path):

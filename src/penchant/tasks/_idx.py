@@ -66,8 +66,9 @@ def _read_idx(path: Path, axes: int) -> UInt8[np.ndarray, "*shape"]:
         with gzip.open(path) as file:
             head = file.read(4 + 4 * axes)
             if len(head) < 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):
+                found = f"begins with {head[:4].hex(' ')}" if len(head) > 3 else "is all but empty"
                 raise PenchantError(
-                    f"{path}: begins with {head[:4].hex(' ')}, where an idx file of bytes with "
+                    f"{path}: {found}, where an idx file of bytes with "
                     f"{axes} axes begins with {bytes([0, 0, 8, axes]).hex(' ')}"
                 )
             shape = struct.unpack(f">{axes}I", head[4:])

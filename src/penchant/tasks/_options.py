@@ -73,8 +73,8 @@ class Options:
             number = int(value) if value.isdecimal() and len(value) < 10 else 0
             if number < 1:
                 raise PenchantError(
-                    f"{source}: {part.strip()!r}: {name} needs a whole number from 1, such as "
-                    f"{name}=5"
+                    f"{source}: {part.strip()!r}: {name} needs a whole number from 1, of at most "
+                    f"9 digits, such as {name}=5"
                 )
             found[name] = number
         return cls(**found)
