@@ -63,6 +63,6 @@ class Occupancy(nn.Module):
         side = torch.arange(CELLS, device=within.device)
         corners = torch.cartesian_prod(side, side, side)
         points = (corners + within) * (2 / CELLS) - 1
-        found = torch.cat([density(part) for part in points.split(BLOCK)])
+        found = torch.cat([density(part) for part in torch.split(points, BLOCK)])
         self.densities = torch.maximum(FORGETTING * self.densities, found.to(self.densities))
         self.occupied = self.densities >= self.densities.mean().clamp(max=self.threshold)

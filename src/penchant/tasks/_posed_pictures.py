@@ -209,8 +209,8 @@ def _files(folder: Path) -> list[Path]:
     found = sorted(folder.glob("transforms*.json"))
     parts = {path.stem: path for path in found}
     if "transforms_train" in parts:
-        names = ("transforms_train", "transforms_test", "transforms_val")
-        return [parts[name] for name in names if name in parts]
+        order = ("transforms_train", "transforms_test", "transforms_val")
+        return [parts[name] for name in order if name in parts]
     if "transforms" in parts:
         return [parts["transforms"]]
     if len(found) != 1:

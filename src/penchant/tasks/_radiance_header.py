@@ -27,8 +27,10 @@ TURN = 36
 MILLISECONDS = 80
 """That each of them stays."""
 
-LOOKS = 8
-"""Looks at where the scene has something, before it is drawn."""
+LOOKS = 16
+"""Looks at where the scene has something, before it is drawn.
+
+On lego 4 lose half a decibel of a view, since thin parts are missed, 8 a tenth and 16 nothing."""
 
 _ANIMATED = (".gif", ".webp")
 

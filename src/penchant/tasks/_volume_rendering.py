@@ -45,10 +45,9 @@ def camera_rays(
         >>> camera_rays(torch.eye(4), 1, 1, angle=1.0)
         tensor([[ 0.,  0.,  0.,  0.,  0., -1.]])
     """
-    kind = {"dtype": pose.dtype, "device": pose.device}
     focal = width / (2 * math.tan(angle / 2))
-    x = torch.arange(width, **kind) + (1 - width) / 2
-    y = (height - 1) / 2 - torch.arange(height, **kind)
+    x = torch.arange(width).to(pose) + (1 - width) / 2
+    y = (height - 1) / 2 - torch.arange(height).to(pose)
     up, right = torch.meshgrid(y, x, indexing="ij")
     directions = torch.stack((right, up, torch.full_like(up, -focal)), dim=-1).reshape(-1, 3)
     directions = directions / directions.norm(dim=1, keepdim=True)
