@@ -102,6 +102,12 @@ class _Says(nn.Module):
         return "cat"
 
 
+@pytest.mark.unchecked
+def test_inputs_that_are_no_tensor_are_refused() -> None:
+    with pytest.raises(PenchantError, match=r"examine\(inputs\): a tuple; one tensor"):
+        examine(nn.Linear(2, 2), (torch.zeros(4, 2), torch.zeros(4, 2)))
+
+
 def test_no_tensor_and_half_a_question_are_refused() -> None:
     assert "gradients" in examine(_Says(), torch.randn(4, 2)).left_out
     with pytest.raises(PenchantError, match="go together"):

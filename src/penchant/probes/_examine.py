@@ -85,7 +85,7 @@ def examine(
         shift's response where the inputs are no pictures, and whatever the network raises at.
 
     Raises:
-        PenchantError: targets without a divergence, or one without the other.
+        PenchantError: inputs that are no tensor, or targets without a divergence or the other way.
 
     Example:
         >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -96,6 +96,11 @@ def examine(
     """
     if (targets is None) != (divergence is None):
         raise PenchantError("examine: targets and divergence go together; give both or neither")
+    if not isinstance(inputs, Tensor):
+        raise PenchantError(
+            f"examine(inputs): a {type(inputs).__name__}; one tensor of samples would fit (of several "
+            "inputs make a network of one, or use GradientFlow in your own loop)"
+        )
     against = divergence or _against_draws
     asked: dict[str, Callable[[], Report]] = {
         "gradients": lambda: gradient_flow(network, against, inputs, targets),
