@@ -98,8 +98,8 @@ def examine(
         raise PenchantError("examine: targets and divergence go together; give both or neither")
     if not isinstance(inputs, Tensor):
         raise PenchantError(
-            f"examine(inputs): a {type(inputs).__name__}; one tensor of samples would fit (of several "
-            "inputs make a network of one, or use GradientFlow in your own loop)"
+            f"examine(inputs): a {type(inputs).__name__}; one tensor of samples would fit (of "
+            "several inputs make a network of one, or use GradientFlow in your own loop)"
         )
     against = divergence or _against_draws
     asked: dict[str, Callable[[], Report]] = {
