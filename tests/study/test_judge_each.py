@@ -114,7 +114,9 @@ def test_verdicts_json_names_the_signal(results: Results) -> None:
     assert verdicts_json(results).count('"signal": "wild"') == 3
 
 
-def test_one_signal_judged_by_itself_is_named_beside_the_sentence(tiny: Callable[..., Study]) -> None:
+def test_one_signal_judged_by_itself_is_named_beside_the_sentence(
+    tiny: Callable[..., Study],
+) -> None:
     (one,) = tiny(judge="each").run().verdicts
     (across,) = tiny().run().verdicts
     assert one.signal == "waves"

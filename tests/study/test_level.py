@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -169,23 +170,27 @@ def test_the_gap_at_equal_loss_is_judged() -> None:
     assert found.flag == ""
 
 
-def test_runs_that_never_come_to_it_are_flagged() -> None:
+def test_where_a_run_never_comes_to_it_nothing_is_judged() -> None:
+    """Its last value is of another level; the difference is that of the other pairs."""
     found = judged(
         {
             "relu": [falling(0.5)] * 5 + [falling(0.5, end=0.2)],
             "skip": [falling(0.25 + 0.01 * i) for i in range(6)],
         }
     )
-    assert found.flag.endswith(
-        "1 of 6 runs of relu never reached it; of these the last value counts."
+    assert (found.verdict, found.n, found.flag) == ("descriptive", 5, "")
+    assert found.sentence == (
+        "skip against relu: nll_seen 0.1 nats was not reached in 1 of 6 runs of relu; "
+        "descriptive only."
     )
-    assert found.mean_difference == pytest.approx((5 * -0.25 - 0.75 + 0.15) / 6)
+    assert found.mean_difference == pytest.approx(fmean(0.25 + 0.01 * i - 0.5 for i in range(5)))
 
 
 def test_nothing_is_known_where_neither_ever_came_to_it() -> None:
     found = judged({"relu": [falling(0.5, 0.2)] * 6, "skip": [falling(0.1, 0.3)] * 6})
-    assert found.verdict == "inconclusive" and found.needed is None
-    assert found.sentence == "Neither skip nor relu reached nll_seen 0.1 nats in any run."
+    assert found.verdict == "descriptive" and found.needed is None
+    assert math.isnan(found.mean_difference)
+    assert "was not reached in 6 of 6 runs of skip and in 6 of 6 runs of relu" in found.sentence
 
 
 # In a study
@@ -203,7 +208,7 @@ def test_levels_are_columns_of_the_results(results: Results) -> None:
     frame = results.to_pandas()
     for one, value in zip(results.runs, frame["gap_nll@nll_seen=0.5"], strict=True):
         expected = at_level(one, Level(GAP, LOSS, 0.5))
-        assert value == (one.metrics["gap_nll"] if expected is None else expected)
+        assert value == pytest.approx(math.nan if expected is None else expected, nan_ok=True)
     assert "accuracy_held_out@accuracy_seen=80" in frame.columns
     assert results.metric == "gap_nll@nll_seen=0.5" and results.plan["margin"] == 0.25
     names = [metric["name"] for metric in results.plan["metrics"]]  # type: ignore[attr-defined]

@@ -281,8 +281,7 @@ def _at_levels(results: Results) -> list[str]:
         return []
     return [
         "A metric at a level of another is read off each run where its curve first crosses that "
-        "level, between two looks; a run that never does counts with its last value, and the "
-        "verdict says so."
+        "level, between two looks; where a run never does, the pair is described and not judged."
     ]
 
 

@@ -4,6 +4,7 @@ All questions of a study share the error that its verdicts may make, so they are
 first run and counted together.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -48,15 +49,12 @@ def score(metric: Metric) -> Question:
 
 
 def at(level: Level, margin: float | None = None) -> Question:
-    """Ask for a score where a watched one comes to a level; otherwise the last one counts."""
+    """Ask for a score where a watched one comes to a level; undefined where it never does.
+
+    Any other value would be of another level, and compare what is not equal.
+    """
     metric = level.metric if margin is None else replace(level.metric, margin=margin)
-    return Question(
-        metric,
-        lambda run: at_level(run, level),
-        lambda run: run.metrics[level.read.name],
-        str(level),
-        "of these the last value counts",
-    )
+    return Question(metric, lambda run: at_level(run, level), lambda run: math.nan, str(level))
 
 
 def soonest(metric: Metric, target: float, budget: int) -> Question:

@@ -44,9 +44,9 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """Judge each design against its baseline.
 
-    Where a run never came to what is asked, the verdict says so; where neither design ever did,
-    nothing is known. What is undefined in a run, as the paths through blocks of a network without
-    blocks, is described and not judged.
+    Where a run never came to a target, the verdict says so; where neither design ever did, nothing
+    is known. What is undefined in a run, as the paths through blocks of a network without blocks,
+    or a score at a level that was not reached, is described and not judged.
 
     Args:
         runs: the finished runs of a study, every design with the same seeds and signals.
@@ -118,9 +118,12 @@ def _undefined(verdict: Verdict, runs: Sequence[Run], question: Question, known:
         mine = [math.isfinite(question.value(run)) for run in runs if run.design == label]
         if not all(mine):
             parts.append(f"in {mine.count(False)} of {len(mine)} runs of {label}")
+    lacking = f"{question.metric.name} is undefined"
+    if question.goal:
+        lacking = f"{question.goal} was not reached"
     text = (
-        f"{verdict.design} against {verdict.baseline}: {question.metric.name} is undefined "
-        f"{' and '.join(parts)}; descriptive only."
+        f"{verdict.design} against {verdict.baseline}: {lacking} {' and '.join(parts)}; "
+        "descriptive only."
     )
     plain = replace(verdict, verdict="descriptive", sentence=text, needed=None)
     if known:
