@@ -432,7 +432,7 @@ RENDERS: dict[tuple[str, ...], str] = {
     ("-o", "missing/a.png"): "missing/a.png",
     ("-o", "a.png", "--scale", "0"): "scale=0",
     ("-o", "a.png", "--scale", "nan"): "scale=nan",
-    ("-o", "a.png", "--scale", "100000"): "megapixels",
+    ("-o", "a.png", "--scale", "100000"): "more than 100 million",
     ("-o", "a.png", "--region", "1,2,3"): "4 numbers",
     ("-o", "a.png", "--region", "1,1,1,1"): "region",
     ("-o", "a.png", "--region", "nan,1,1,1"): "region",

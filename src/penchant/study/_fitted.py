@@ -45,11 +45,24 @@ class Fit:
     steps: int
     size: int | None
     """Samples along the longest side; None takes all."""
-    held_out: str = "none"
+    batch: int = Recipe.batch
+    """Samples a step."""
 
 
 FITS = {
     "picture": Fit({"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, 600, 256),
+    "radiance": Fit(
+        {
+            "activation": "gelu",
+            "encoding": "nerf",
+            "optimizer": "adam",
+            "learning_rate": 1e-2,
+        },
+        width=64,
+        steps=3000,
+        size=100,
+        batch=1024,
+    ),
 }
 """By kind of signal: chosen for what a network can represent (seen samples), where a study's
 defaults fill in well."""
@@ -207,6 +220,7 @@ def fit(
         usual.steps if steps is None else steps,
         chosen.optimizer,
         chosen.learning_rate,
+        usual.batch,
         weight_decay=chosen.weight_decay or 0.0,
     )
     training = Training(
@@ -250,9 +264,7 @@ def fit_task(
         return PictureTask(signal, held_out or "none")
     if not isinstance(signal, Task):
         usual = FITS[kind_of(signal).name]
-        return load_task(
-            signal, Asked(usual.size if size is None else size, held_out or usual.held_out)
-        )
+        return load_task(signal, Asked(usual.size if size is None else size, held_out))
     if held_out is not None or size is not None:
         raise PenchantError(
             f"fit: {signal.name} is a task that is made already; leave out size and held_out"

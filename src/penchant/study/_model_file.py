@@ -46,7 +46,8 @@ def model_bytes(tensors: bytes, design: Design, task: Task) -> bytes:
         fields |= {"activation": _own.label(design.activation), "own": True}
     words = {"version": __version__, "design": fields, "signal": task.header.model_dump()}
     # One entry, since safetensors writes several in any order: the same network, the same bytes.
-    return bytes(save_tensors(load_tensors(tensors), {"penchant": json.dumps(words)}))
+    state = task.unwrapped(load_tensors(tensors))
+    return bytes(save_tensors(state, {"penchant": json.dumps(words)}))
 
 
 def read_model(

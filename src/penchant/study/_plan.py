@@ -27,6 +27,7 @@ from penchant.tasks import (
     is_labelled,
     is_sound,
     is_teacher,
+    kind_of,
     source_and_options,
 )
 
@@ -78,6 +79,12 @@ DENSE_WORDS: dict[str, Any] = {
 
 SOUND_WORDS: dict[str, Any] = {**DENSE_WORDS, "family": "tdnn", "match": "parameters"}
 """The same for recordings: at equal width a network that shares nothing is many times as large."""
+
+SIGNAL_WORDS: dict[str, dict[str, Any]] = {
+    "picture": {},
+    "radiance": {"size": 50, "steps": 500, "batch": 1024, "held_out": "every:8"},
+}
+"""The same for signals to reconstruct, by their kind (see `tasks.kind_of`)."""
 
 BUILT_IN = "built-in"
 """In place of a path: the photograph that comes with scikit-image."""
@@ -234,9 +241,15 @@ def usual_words(signals: Iterable[object]) -> dict[str, Any]:
             f"{_called(data[0])} is labelled data and {_called(others[0])} is a picture; a study "
             "is about pictures or about labelled data"
         )
-    if not data:
-        return {}
-    return dict(SOUND_WORDS if all(map(_is_recordings, data)) else DENSE_WORDS)
+    if data:
+        return dict(SOUND_WORDS if all(map(_is_recordings, data)) else DENSE_WORDS)
+    files = {kind_of(one).name: one for one in others if isinstance(one, str | Path)}
+    if len(files) > 1:
+        (one, first), (other, second), *_ = files.items()
+        raise PenchantError(
+            f"{first} is a {one} and {second} a {other}; a study is about signals of one kind"
+        )
+    return dict(SIGNAL_WORDS[next(iter(files), "picture")])
 
 
 def _is_data(signal: object) -> bool:

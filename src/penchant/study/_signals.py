@@ -20,6 +20,7 @@ from penchant.tasks import (
     find_pictures,
     is_labelled,
     is_teacher,
+    kind_of,
     load_labelled,
     load_task,
     load_teacher,
@@ -95,7 +96,7 @@ def signal_places(signal: str) -> list[str]:
     A folder of pictures holds several. Places are text, since a `Path` takes the dot from
     ``./digits`` and leaves a data set's name.
     """
-    if is_name(signal) or is_labelled(signal):
+    if is_name(signal) or is_labelled(signal) or kind_of(signal).name != "picture":
         return [signal]
     found = [str(path) for path in find_pictures([Path(signal)])]
     return [f"./{place}" if is_name(place) else place for place in found]

@@ -18,7 +18,8 @@ class Asked:
 
     size: int | None = None
     """Samples along the longest side; None takes all."""
-    held_out: str = "none"
+    held_out: str | None = None
+    """A pattern; by default the kind's own: none, but every eighth view of a scene."""
     noise: float = 0.0
 
 
@@ -32,7 +33,7 @@ class Kind:
 
 
 def _picture(path: Path, asked: Asked) -> Task:
-    return PictureTask(load_picture(path, asked.size), asked.held_out, asked.noise)
+    return PictureTask(load_picture(path, asked.size), asked.held_out or "none", asked.noise)
 
 
 def _radiance(path: Path, asked: Asked) -> Task:

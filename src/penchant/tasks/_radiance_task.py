@@ -146,6 +146,11 @@ class RadianceTask(Task):
             poses=self.scene.poses[:, :3].tolist(),
         )
 
+    def unwrapped(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Leave out what the renderer remembers of where the scene has something."""
+        inner = "network."
+        return {n.removeprefix(inner): one for n, one in state.items() if n.startswith(inner)}
+
     def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
         """Return what a camera sees of the network; see `Task.wrapped`."""
         assert isinstance(split, RadianceSplit)

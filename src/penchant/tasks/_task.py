@@ -136,6 +136,10 @@ class Task(ABC):
         """Return what `Split.score` is to be given of a network that a divergence has trained."""
         return network
 
+    def unwrapped(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the tensors of the network that a design built, of those of the wrapped one."""
+        return state
+
     def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
         """Return what training and `Split.score` are given of a network that a design built.
 
