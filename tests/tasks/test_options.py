@@ -237,7 +237,7 @@ def test_the_first_classes_are_learnt_and_the_others_asked():
     assert (some.classes, some.others.classes) == (("a", "b"), ("c", "d"))
     assert some.inputs.shape[1:] == some.others.inputs.shape[1:] == (3, 3, 1)
     task = ClassificationTask(some)
-    assert task.outputs == 2 and task.metrics[-1].name == "accuracy_features_held_out"
+    assert task.outputs == 2 and task.metrics[-2].name == "accuracy_features_held_out"
 
 
 # Names

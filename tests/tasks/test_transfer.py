@@ -10,7 +10,7 @@ from torch import nn
 from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks import ClassificationTask, Labelled, load_labelled
-from penchant.tasks._transfer import FEATURES, LEARNT, Transfer, features
+from penchant.tasks._transfer import FEATURES, INPUTS, LEARNT, Transfer, features
 
 
 def rings(labels, scale=1.0):
@@ -46,6 +46,7 @@ def test_what_the_features_hold_is_found(data):
     assert metrics[FEATURES] > 98
     linear = split.score(nn.Linear(2, 2)).metrics  # the features are the inputs: no line does it
     assert linear[FEATURES] < 60
+    assert metrics[INPUTS] == linear[INPUTS] == linear[FEATURES]
     assert split.constant_score().metrics[FEATURES] == pytest.approx(100 / 3)
 
 

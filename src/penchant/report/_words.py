@@ -34,6 +34,7 @@ _METRIC_WORDS = {
     "r2": "R²",
     "accuracy_shifted": "accuracy under shifts",
     "accuracy_features": "linear-probe accuracy",
+    "accuracy_inputs": "linear-probe accuracy on the inputs themselves",
     "gradient_decay_start": "gradient decay at the start",
     "gradient_decay_end": "gradient decay at the end",
     "identity_share": "share of the identity path",

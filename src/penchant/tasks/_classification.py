@@ -52,7 +52,7 @@ _METRICS = (
 
 def _metrics_of(data: Labelled) -> tuple[Metric, ...]:
     """List what is scored: also the held-out samples in other forms, and features of others."""
-    forms = [*data.altered, *(["features"] if data.others else [])]
+    forms = [*data.altered, *(["features", "inputs"] if data.others else [])]
     beside = (Metric(f"accuracy_{form}_held_out", "%", margin=1.0, watched=False) for form in forms)
     return (*_METRICS, *beside)
 
@@ -126,6 +126,8 @@ class ClassificationTask(Task):
         for one in (data, data.others):
             if one is not None:
                 _add_content(content, one, part)
+        if data.others is not None:
+            content.update(b"inputs")  # are probed too, since version 2 of the transfer
         self.__dict__.update(  # past __setattr__, which refuses
             data=data,
             held_out=str(part),

@@ -13,7 +13,7 @@ from penchant.tasks._calibration import calibration_error
 from penchant.tasks._evaluate import evaluate
 from penchant.tasks._stratified import in_turn
 from penchant.tasks._task import Score, Split
-from penchant.tasks._transfer import FEATURES, Transfer
+from penchant.tasks._transfer import FEATURES, INPUTS, Transfer
 
 WATCHED = 2000
 """The most samples of a part that are asked while a run trains."""
@@ -88,6 +88,7 @@ class ClassificationSplit(Split):
         metrics = self._metrics(logits, final)
         if final and self._transfer is not None:
             metrics[FEATURES] = self._transfer.accuracy(network)
+            metrics[INPUTS] = self._transfer.of_inputs()
         return Score(metrics)
 
     def constant_score(self) -> Score:
@@ -105,6 +106,7 @@ class ClassificationSplit(Split):
         )
         if final and self._transfer is not None:
             metrics[FEATURES] = self._transfer.constant()
+            metrics[INPUTS] = self._transfer.of_inputs()
         return Score(metrics)
 
     def _answers(

@@ -48,7 +48,8 @@ def load_labelled(source: str | Path, size: int = 32) -> Labelled:
                     by a fixed draw, never by none, with the background (the borders' median)
                     coming in: accuracy_shifted_held_out
     ``transfer=k``  networks learn the first k classes; of the others, what a linear probe makes of
-                    their features: accuracy_features_held_out
+                    their features: accuracy_features_held_out (and of their inputs:
+                    accuracy_inputs_held_out)
     ==============  ===============================================================================
 
     Memory: bytes stay bytes (all of Fashion-MNIST 55 MB, its shifted pictures as much again);

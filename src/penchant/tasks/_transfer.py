@@ -14,7 +14,10 @@ from penchant.tasks._evaluate import evaluate
 from penchant.tasks._standardised import standardised
 
 FEATURES = "accuracy_features_held_out"
-"""The metric."""
+"""What a probe makes of features."""
+
+INPUTS = "accuracy_inputs_held_out"
+"""What it makes of the inputs themselves, which features should do better than."""
 
 LEARNT = 2000
 """The most samples that the probe learns from, so that it takes seconds at the most."""
@@ -55,6 +58,12 @@ class Transfer:
         seen, asked = features(network, self.inputs), features(network, self.asked)
         if not (np.isfinite(seen).all() and np.isfinite(asked).all()):
             return self.constant()
+        both = standardised(np.concatenate([seen, asked]), seen, together=False)
+        return _probed(both[: len(seen)], self.labels, both[len(seen) :], self.right)
+
+    def of_inputs(self) -> float:
+        """Return the same for a probe of the inputs themselves, the same for every network."""
+        seen, asked = self.inputs.numpy(), self.asked.numpy()
         both = standardised(np.concatenate([seen, asked]), seen, together=False)
         return _probed(both[: len(seen)], self.labels, both[len(seen) :], self.right)
 
