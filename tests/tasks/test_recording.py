@@ -8,8 +8,7 @@ import pytest
 import soundfile
 
 from penchant.errors import PenchantError
-from penchant.tasks import _recording as recording
-from penchant.tasks import load_recording, placed
+from penchant.tasks import _sound_file, load_recording, placed
 
 
 def tone(rate: int, seconds: float = 0.25, hertz: float = 440) -> np.ndarray:
@@ -94,7 +93,7 @@ def test_a_header_that_promises_more_does_not_ask_for_memory(tmp_path: Path) -> 
 
 
 def test_a_large_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "MAX_BYTES", 100)
+    monkeypatch.setattr(_sound_file, "MAX_BYTES", 100)
     soundfile.write(tmp_path / "a.wav", tone(8000), 8000)
     with pytest.raises(PenchantError, match="MiB"):
         load_recording(tmp_path / "a.wav")

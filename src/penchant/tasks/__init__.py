@@ -55,10 +55,16 @@ from penchant.tasks._recording import placed as placed
 from penchant.tasks._scores import band_edges as band_edges
 from penchant.tasks._scores import band_errors as band_errors
 from penchant.tasks._scores import psnr as psnr
+from penchant.tasks._scores import snr as snr
 from penchant.tasks._scores import ssim_map as ssim_map
 from penchant.tasks._separable_gaussians import fit_separable_gaussians as fit_separable_gaussians
 from penchant.tasks._signed import signed_answering as signed_answering
 from penchant.tasks._signed import signed_divergence as signed_divergence
+from penchant.tasks._sound import Sound as Sound
+from penchant.tasks._sound import is_sound_file as is_sound_file
+from penchant.tasks._sound import load_sound as load_sound
+from penchant.tasks._sound_header import SoundHeader as SoundHeader
+from penchant.tasks._sound_task import SoundTask as SoundTask
 from penchant.tasks._task import Metric as Metric
 from penchant.tasks._task import Score as Score
 from penchant.tasks._task import Split as Split
@@ -68,6 +74,11 @@ from penchant.tasks._teacher import TeacherSplit as TeacherSplit
 from penchant.tasks._teacher import TeacherTask as TeacherTask
 from penchant.tasks._teacher import is_teacher as is_teacher
 from penchant.tasks._teacher import load_teacher as load_teacher
+from penchant.tasks._volume import Volume as Volume
+from penchant.tasks._volume import load_volume as load_volume
+from penchant.tasks._volume_files import Placed as Placed
+from penchant.tasks._volume_header import VolumeHeader as VolumeHeader
+from penchant.tasks._volume_task import VolumeTask as VolumeTask
 
 __all__ = [
     "Asked",
@@ -89,6 +100,7 @@ __all__ = [
     "Picture",
     "PictureHeader",
     "PictureTask",
+    "Placed",
     "PosedPictures",
     "QuadraticLogits",
     "RadianceHeader",
@@ -100,11 +112,17 @@ __all__ = [
     "SamplesHeader",
     "Score",
     "SignalHeader",
+    "Sound",
+    "SoundHeader",
+    "SoundTask",
     "Split",
     "Task",
     "Teacher",
     "TeacherSplit",
     "TeacherTask",
+    "Volume",
+    "VolumeHeader",
+    "VolumeTask",
     "band_edges",
     "band_errors",
     "builtin_picture",
@@ -119,6 +137,7 @@ __all__ = [
     "is_labelled",
     "is_posed",
     "is_sound",
+    "is_sound_file",
     "is_teacher",
     "kind_of",
     "lattice",
@@ -126,8 +145,10 @@ __all__ = [
     "load_picture",
     "load_posed_pictures",
     "load_recording",
+    "load_sound",
     "load_task",
     "load_teacher",
+    "load_volume",
     "mel_filters",
     "pixel_coordinates",
     "placed",
@@ -137,5 +158,6 @@ __all__ = [
     "signed_answering",
     "signed_divergence",
     "source_and_options",
+    "snr",
     "ssim_map",
 ]

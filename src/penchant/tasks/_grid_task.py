@@ -302,7 +302,8 @@ class GridSplit(Split):
 
     def grid_score(self, values: int) -> Score:
         """Score a plain linear grid of about as many values, fitted to the seen samples."""
-        return self._score(fit_grid(self._shown, self.seen, values), final=True)
+        lowest = self._task.lowest
+        return self._score(fit_grid(self._shown, self.seen, values, lowest), final=True)
 
     def constant_score(self) -> Score:
         """Score the mean of the training samples, given everywhere."""

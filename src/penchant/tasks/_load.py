@@ -9,7 +9,12 @@ from penchant.tasks._picture import load_picture
 from penchant.tasks._picture_task import PictureTask
 from penchant.tasks._posed_pictures import is_posed, load_posed_pictures
 from penchant.tasks._radiance_task import RadianceTask
+from penchant.tasks._sound import is_sound_file, load_sound
+from penchant.tasks._sound_task import SoundTask
 from penchant.tasks._task import Task
+from penchant.tasks._volume import load_volume
+from penchant.tasks._volume_files import is_volume
+from penchant.tasks._volume_task import VolumeTask
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,24 @@ def _picture(path: Path, asked: Asked) -> Task:
     return PictureTask(load_picture(path, asked.size), asked.held_out or "none", asked.noise)
 
 
+def _volume(path: Path, asked: Asked) -> Task:
+    return VolumeTask(load_volume(path, asked.size), asked.held_out, asked.noise)
+
+
 def _radiance(path: Path, asked: Asked) -> Task:
     if asked.noise:
         raise PenchantError(f"noise={asked.noise}: {path} is a scene, whose views take none")
     return RadianceTask(load_posed_pictures(path, asked.size), asked.held_out)
 
 
+def _sound(path: Path, asked: Asked) -> Task:
+    return SoundTask(load_sound(path, asked.size), asked.held_out or "none", asked.noise)
+
+
 KINDS = (
     Kind("radiance", is_posed, _radiance),
+    Kind("volume", is_volume, _volume),
+    Kind("sound", is_sound_file, _sound),
     Kind("picture", lambda path: True, _picture),
 )
 """Every kind, in the order in which they are tried: what is nothing else is a picture for PIL."""

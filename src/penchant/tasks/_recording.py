@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from penchant.errors import PenchantError
+from penchant.tasks._sound_file import read_frames
 
 RATE = 8000
 """Samples a second that recordings are brought to: telephone speech, as the spoken digits are."""
@@ -17,7 +18,6 @@ RATES = 4000, 192_000
 
 MAX_SECONDS = 600.0
 MAX_CHANNELS = 64
-MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,31 +63,11 @@ def load_recording(
             192 kHz, of more than 64 channels, no sound file or a damaged one, or with samples
             that are not finite.
     """
-    import soundfile
-
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise PenchantError(f"{path}: is a folder; one recording is needed")
-        if size > MAX_BYTES:
-            raise PenchantError(f"{path}: {size / 2**20:.0f} MiB, where recordings up to 1024 fit")
-        with path.open("rb") as raw, soundfile.SoundFile(raw) as file:
-            _check(path, file.samplerate, file.channels, file.frames, longest)
-            values = file.read(dtype="float32", always_2d=True)
-            found, channels = file.samplerate, file.channels
-    except OSError as error:
-        raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
-    except PenchantError:
-        raise
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).rpartition(">: ")[2].strip(" .") or str(error)
-        raise PenchantError(f"{path}: no recording that can be read ({reason:.200})") from error
-    if len(values) == 0:
-        raise PenchantError(f"{path}: no samples; a recording needs some")
-    if not np.isfinite(values).all():
-        wrong = int((~np.isfinite(values)).any(axis=1).sum())
-        raise PenchantError(f"{path}: {wrong} of {len(values)} samples are not finite numbers")
+    frames = read_frames(
+        path, lambda file: _check(path, file.samplerate, file.channels, file.frames, longest)
+    )
+    values, found, channels = frames.values, frames.rate, frames.values.shape[1]
     notices = [f"{channels} channels averaged"] if channels > 1 else []
     if found != rate:
         notices.append(f"resampled from {found} to {rate} Hz")

@@ -1,7 +1,7 @@
-"""How close a picture is to another: PSNR, SSIM, and the error by spatial frequency.
+"""How close a signal is to another: PSNR, SNR, SSIM, and the error by frequency.
 
-Quality is judged on what can be shown, so PSNR and SSIM clip the prediction to [0, 1]. The
-error by frequency is plain Fourier analysis and clips nothing.
+Quality of pictures is judged on what can be shown, so PSNR and SSIM clip the prediction to [0, 1].
+The error by frequency is plain Fourier analysis and clips nothing.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 PSNR_CAP = 120.0
-"""PSNR of a perfect match, in dB: a finite number, beyond what float32 can tell apart."""
+"""PSNR or SNR of a perfect match, in dB: a finite number, beyond what float32 can tell apart."""
 
 _SSIM_WINDOW = 7
 _NO_ENERGY = 1e-24  # relative to the whole signal: what rounding leaves in an empty band
@@ -45,13 +45,36 @@ def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) 
     return min(PSNR_CAP, -10 * math.log10(max(error, 1e-300)))
 
 
-def ssim_map(
-    prediction: Float[np.ndarray, "height width channels"],
-    truth: Float[np.ndarray, "height width channels"],
-) -> Float[np.ndarray, "height width"]:
-    """Return the structural similarity around each pixel, averaged over channels.
+def snr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) -> float:
+    r"""Return the signal-to-noise ratio of a reconstruction.
 
-    scikit-image's map with its uniform window of 7 × 7, or the largest odd one that fits.
+    .. math:: \mathrm{SNR} = 10 \log_{10} \frac{\sum s^2}{\sum (s - \hat s)^2}
+
+    Args:
+        prediction: of any shape.
+        truth: of the same shape.
+
+    Returns:
+        Decibels, at most 120 (a perfect match); nan for nan, no values or silence.
+
+    Example:
+        >>> snr(np.array([0.9, -0.9]), np.array([1.0, -1.0])), snr(np.zeros(2), np.zeros(2))
+        (20.0, nan)
+    """
+    exact = truth.astype(np.float64)
+    signal, noise = float((exact**2).sum()), float(((prediction - exact) ** 2).sum())
+    if math.isnan(noise) or signal == 0:
+        return math.nan
+    return min(PSNR_CAP, 10 * math.log10(signal / max(noise, 1e-300)))
+
+
+def ssim_map(
+    prediction: Float[np.ndarray, "*grid channels"],
+    truth: Float[np.ndarray, "*grid channels"],
+) -> Float[np.ndarray, "*grid"]:
+    """Return the structural similarity around each sample, averaged over channels.
+
+    scikit-image's map with its uniform window of 7 × 7 (or a cube), or the largest odd one that fits.
 
     Args:
         prediction: clipped to [0, 1].
@@ -70,9 +93,9 @@ def ssim_map(
     """
     from skimage.metrics import structural_similarity
 
-    side = min(truth.shape[:2])
+    side = min(truth.shape[:-1])
     if side < 3:
-        return np.full(truth.shape[:2], np.nan)
+        return np.full(truth.shape[:-1], np.nan)
     _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
         prediction.astype(np.float64).clip(0, 1),
         truth.astype(np.float64),
