@@ -31,7 +31,7 @@ def test_small_pictures_are_kept_without_loss(channels: int) -> None:
     shown = gallery(results, DESIGNS, 10**7)
     assert shown.note == ""
     for panel, kept in zip(shown.walls[0].panels, results.reconstructions, strict=True):
-        expected = np.rint(255 * kept.picture).astype(int)
+        expected = np.rint(255 * kept.values).astype(int)
         np.testing.assert_array_equal(
             _decoded(panel.picture), np.broadcast_to(expected, (24, 36, 3))
         )
@@ -41,7 +41,7 @@ def test_an_error_map_reads_back_through_its_colours() -> None:
     original = np.zeros((2, 5, 1))
     answer = np.linspace(0, 0.4, 10).reshape(2, 5, 1)
     results = make_results(designs=("relu",), levels=(20.0,), original=lambda _: original)
-    results.reconstructions[1].picture[:] = answer
+    results.reconstructions[1].values[:] = answer
     shown = gallery(results, ("relu",), 10**6)
     colours = _decoded(shown.walls[0].panels[1].error).reshape(-1, 3)
     palette = [tuple(colour) for colour in error_palette()]

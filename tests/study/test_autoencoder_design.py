@@ -174,7 +174,7 @@ def test_one_job_and_two_give_the_same(tiny: Tiny) -> None:
             replace(run, seconds=0.0, curve=tuple(replace(m, seconds=0.0) for m in run.curve))
             for run in results.runs
         ]
-        return repr((runs, results.pilots, [r.picture.tobytes() for r in results.reconstructions]))
+        return repr((runs, results.pilots, [r.values.tobytes() for r in results.reconstructions]))
 
     assert told(1) == told(2)
 
@@ -198,7 +198,7 @@ def test_pictures_in_the_results_are_the_runs(tiny: Tiny, waves: Waves) -> None:
     drawn = [one for one in results.reconstructions if one.design]
     assert len(drawn) == 3
     for one in drawn:
-        error = one.picture.reshape(-1, 3)[split.seen] - truth
+        error = one.values.reshape(-1, 3)[split.seen] - truth
         assert -10 * np.log10(np.mean(error**2)) == pytest.approx(scores[one.design], abs=1e-3)
 
 
@@ -209,7 +209,7 @@ def test_probes_measure_it(tiny: Tiny) -> None:
 
 def test_a_kept_network_gives_the_picture_back(tiny: Tiny, tmp_path: Path, photo: Path) -> None:
     results = tiny(photo, designs=BOTH, out=tmp_path / "study").run()
-    drawn = {one.design: one.picture for one in results.reconstructions}
+    drawn = {one.design: one.values for one in results.reconstructions}
     files = sorted((tmp_path / "study" / "networks").rglob("*.safetensors"))
     assert len(files) == len(results.runs)
     for path in files:

@@ -80,7 +80,7 @@ def test_verdicts_on_a_target_stand_with_the_others(tiny: Tiny, tmp_path: Path) 
 def test_networks_give_the_reconstructions(tiny: Tiny, tmp_path: Path) -> None:
     designs = [{"activation": "wire"}, {"encoding": "fourier"}, {"activation": "finer"}]
     results = tiny(out=tmp_path, designs=designs, tune=2).run()
-    answers = {r.design: r.picture for r in results.reconstructions if r.design}
+    answers = {r.design: r.values for r in results.reconstructions if r.design}
     assert len(answers) == 3
     for label, picture in answers.items():
         loaded = pn.load(tmp_path / "networks" / f"{label}--seed0.safetensors")
@@ -99,7 +99,7 @@ def test_several_signals_have_networks_of_their_own(
         for signal in ("a_b", "c")
         for design in ("relu", "sine")
     )
-    pictures = {(r.signal, r.design): r.picture for r in results.reconstructions}
+    pictures = {(r.signal, r.design): r.values for r in results.reconstructions}
     loaded = pn.load(tmp_path / "networks" / "c--sine--seed0.safetensors")
     assert np.array_equal(loaded.render(), pictures["c", "sine"])
 

@@ -393,10 +393,10 @@ def test_loaded_network_draws_what_the_study_drew(
     original, drawn = results.reconstructions
     (path,) = (tmp_path / "networks").iterdir()
     loaded = pn.load(path)
-    np.testing.assert_array_equal(loaded.render(), drawn.picture)
-    np.testing.assert_allclose(loaded.at(3.5, 7.5), drawn.picture[7, 3], atol=1e-6)
+    np.testing.assert_array_equal(loaded.render(), drawn.values)
+    np.testing.assert_allclose(loaded.at(3.5, 7.5), drawn.values[7, 3], atol=1e-6)
     seen = PictureTask(waves(), "random:0.5").split(0).seen
-    error = (drawn.picture - original.picture).reshape(256, 3)[seen]
+    error = (drawn.values - original.values).reshape(256, 3)[seen]
     psnr = -10 * np.log10(np.mean(np.square(error, dtype=np.float64)))
     assert results.runs[0].metrics["psnr_seen"] == pytest.approx(psnr, abs=1e-4)
     assert psnr > 15, "it learns"

@@ -25,7 +25,7 @@ def numbers(results: Results) -> str:
         replace(run, seconds=0.0, curve=tuple(replace(m, seconds=0.0) for m in run.curve))
         for run in results.runs
     ]
-    pictures = [r.picture.tobytes() for r in results.reconstructions]
+    pictures = [r.values.tobytes() for r in results.reconstructions]
     return repr((runs, results.pilots, results.verdicts, results.warnings, results.plan, pictures))
 
 
@@ -267,7 +267,7 @@ def test_grey_arrays_and_several(tiny: Tiny, waves: Waves) -> None:
     grey = waves(channels=1).values
     results = tiny([grey[..., 0], 1 - grey], seeds=1).run()
     assert results.plan["signals"] == ["array 1", "array 2"]
-    assert {r.picture.shape for r in results.reconstructions} == {(16, 16, 1)}
+    assert {r.values.shape for r in results.reconstructions} == {(16, 16, 1)}
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_missing_picture_makes_no_folder(tiny: Tiny, tmp_path: Path) -> None:
 
 def test_size_reduces_the_picture(tiny: Tiny, photo: Path) -> None:
     results = tiny(photo, size=8).run()
-    assert results.reconstructions[0].picture.shape == (8, 8, 3)
+    assert results.reconstructions[0].values.shape == (8, 8, 3)
     assert any("16×16 to 8×8" in notice for notice in results.plan["notices"])
 
 
@@ -309,11 +309,11 @@ def test_reconstructions_are_the_first_seeds(tiny: Tiny) -> None:
     results = tiny().run()
     original, *answers = results.reconstructions
     assert (original.design, [r.design for r in answers]) == ("", ["relu", "sine"])
-    split = PictureTask(Picture("waves", original.picture), "random:0.5").split(0)
+    split = PictureTask(Picture("waves", original.values), "random:0.5").split(0)
     held_out = np.zeros(256, bool)
     held_out[split.held_out] = True
     for answer in answers:
-        error = (answer.picture - original.picture).reshape(256, 3)[held_out]
+        error = (answer.values - original.values).reshape(256, 3)[held_out]
         (run,) = [r for r in results.runs if r.design == answer.design and r.seed == 0]
         psnr = -10 * np.log10(np.mean(np.square(error, dtype=np.float64)))
         assert run.metrics["psnr_held_out"] == pytest.approx(psnr, abs=1e-4)

@@ -10,7 +10,7 @@ from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.report._merge import by_signal as merged_by_signal
 from penchant.report._signals import told_apart
-from penchant.study import Pilot, Results
+from penchant.study import Pilot, Reconstruction, Results
 
 _PLAN_WORDS = {
     "steps": "Steps a run",
@@ -63,10 +63,7 @@ class PilotRow:
 def plan_rows(results: Results) -> list[tuple[str, str]]:
     """The plan in words, beside what the runs themselves tell."""
     names = reading.signals(results)
-    sizes = {
-        shown.signal: "{1} × {0} pixels".format(*shown.picture.shape[:2])
-        for shown in results.reconstructions
-    }
+    sizes = {shown.signal: _size(shown) for shown in results.reconstructions}
     listed = [f"{name} ({sizes[name]})" if name in sizes else name for name in names]
     more = f" and {len(listed) - 24} more" if len(listed) > 24 else ""
     kind = counted(len(names), words.kind(results)).split(maxsplit=1)[1]
@@ -97,6 +94,16 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
                 label = "Held out"
             rows.append((label, _said(results, key, value)))
     return rows
+
+
+def _size(shown: Reconstruction) -> str:
+    """How large a signal is, as its kind is usually measured."""
+    shape = shown.values.shape[:-1]
+    if shown.kind == "sound":
+        return f"{shape[0] / shown.rate:.3g} s at {shown.rate:,} Hz"
+    if shown.kind == "picture":
+        shape = shape[::-1]
+    return f"{' × '.join(map(str, shape))} {'pixels' if shown.kind == 'picture' else 'samples'}"
 
 
 def _baseline(results: Results) -> str:

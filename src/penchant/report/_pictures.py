@@ -99,10 +99,11 @@ def gallery(results: Results, designs: Sequence[str], budget: int) -> Gallery:
         budget: characters that all data addresses together may take.
     """
     by_signal: dict[str, dict[str, Reconstruction]] = {}
-    for shown in results.reconstructions:
+    drawn = [shown for shown in results.reconstructions if shown.kind == "picture"]
+    for shown in drawn:
         by_signal.setdefault(shown.signal, {})[shown.design] = shown
     names = list(by_signal)
-    limit = error_limit(results.reconstructions)
+    limit = error_limit(drawn)
     while names:
         groups = [by_signal[name] for name in names]
         for form in _FORMS:
@@ -136,7 +137,7 @@ def _walls(
             panels.append(panel)
         if panels:
             any_shown = next(iter(group.values()))
-            height, width = any_shown.picture.shape[:2]
+            height, width = any_shown.values.shape[:2]
             walls.append(Wall(any_shown.signal, (width, height), tuple(panels)))
     return tuple(walls)
 
@@ -148,16 +149,16 @@ def _panel(
     form: Form,
     limit: float,
 ) -> Panel:
-    height, width = shown.picture.shape[:2]
-    picture = address(shown.picture, form)
+    height, width = shown.values.shape[:2]
+    picture = address(shown.values, form)
     if not shown.design:
         alt = f"{shown.signal}, the original: {width} × {height} pixels"
         return Panel("", picture, alt, f"{width} × {height} pixels")
     score = _score(results, shown)
     alt = f"{shown.signal} as {shown.design} reconstructs it{f', {score}' if score else ''}"
-    if original is None or original.picture.shape[:2] != shown.picture.shape[:2]:
+    if original is None or original.values.shape[:2] != shown.values.shape[:2]:
         return Panel(shown.design, picture, alt, score)
-    difference = errors(shown.picture, original.picture)
+    difference = errors(shown.values, original.values)
     average = number(float(difference.mean()), 4)
     return Panel(
         shown.design,
@@ -195,13 +196,13 @@ def error_limit(pictures: Sequence[Reconstruction]) -> float:
     It holds all but 1 in 50 pixels of a median design, so that one design that failed does not
     darken all others; larger errors share the last colour.
     """
-    originals = {shown.signal: shown.picture for shown in pictures if not shown.design}
+    originals = {shown.signal: shown.values for shown in pictures if not shown.design}
     high = [
-        float(np.quantile(errors(shown.picture, originals[shown.signal]), 0.98))
+        float(np.quantile(errors(shown.values, originals[shown.signal]), 0.98))
         for shown in pictures
         if shown.design
         and shown.signal in originals
-        and originals[shown.signal].shape[:2] == shown.picture.shape[:2]
+        and originals[shown.signal].shape[:2] == shown.values.shape[:2]
     ]
     wanted = max(float(np.median(high)), 1e-4) if high else 1.0
     power = 10.0 ** np.floor(np.log10(wanted))

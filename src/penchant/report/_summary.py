@@ -32,10 +32,9 @@ def html_summary(results: Results) -> str:
         True
     """
     designs = overall(results)
-    first = next((shown.signal for shown in results.reconstructions), None)
-    pictures = {
-        shown.design: shown.picture for shown in results.reconstructions if shown.signal == first
-    }
+    drawn = [shown for shown in results.reconstructions if shown.kind == "picture"]
+    first = next((shown.signal for shown in drawn), None)
+    pictures = {shown.design: shown.values for shown in drawn if shown.signal == first}
     order = [name for name in ("", *designs["design"]) if name in pictures][:_MOST_PICTURES]
     return render(
         "summary.html.jinja",

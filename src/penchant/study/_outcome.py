@@ -18,7 +18,7 @@ from penchant.study._store import Store
 from penchant.study._tuning import Tried
 from penchant.study._verdicts import verdicts
 from penchant.study._warnings import grid_warnings, run_warnings
-from penchant.tasks import Metric, PictureTask, Task
+from penchant.tasks import GridTask, Metric, Task
 from penchant.version import __version__
 
 
@@ -122,17 +122,18 @@ class Outcome:
 
     def _reconstructions(self) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):
-            if not isinstance(task, PictureTask):
+            if not isinstance(task, GridTask):
                 continue
-            yield Reconstruction(task.name, "", 0, task.picture.values)
+            facts = task.header.kind, getattr(task.header, "rate", 0)
+            yield Reconstruction(task.name, "", 0, task.values, *facts)
             split = task.split(0)
             for job in self.jobs:
                 if job.task == index and job.seed == 0:
                     tensors = self.store.network(self._id(job))
                     network = network_from(tensors, job.settings, task, seed=0)
                     divergence = job.settings.divergence_of(task)
-                    picture = split.reconstruct(task.answering(network, divergence))
-                    yield Reconstruction(task.name, job.design, 0, picture)
+                    values = split.reconstruct(task.answering(network, divergence))
+                    yield Reconstruction(task.name, job.design, 0, values, *facts)
 
     def _method(self, folder: Path | None) -> dict[str, str]:
         import numpy

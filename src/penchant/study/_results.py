@@ -67,14 +67,19 @@ class Pilot:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """A picture as a design's network gives it back, and as it was."""
+    """A signal as a design's network gives it back, and as it was."""
 
     signal: str
     design: str
     """The design's label; empty for the original."""
     seed: int
-    picture: Float[np.ndarray, "height width channels"]
-    """Values in [0, 1]; 1 channel is grey, 3 are red, green and blue."""
+    values: Float[np.ndarray, "*grid channels"]
+    """Of a picture in [0, 1]; 1 channel is grey, 3 are red, green and blue. Of a sound frames ×
+    channels in [-1, 1]."""
+    kind: str = "picture"
+    """As the header of a network's file has it: picture, sound, ..."""
+    rate: int = 0
+    """Frames a second of a sound."""
 
 
 VerdictWord = Literal["better", "worse", "equivalent", "inconclusive", "descriptive"]
