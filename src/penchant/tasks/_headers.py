@@ -9,8 +9,8 @@ from penchant.errors import PenchantError, nearest
 from penchant.tasks._header import SamplesHeader, SignalHeader
 from penchant.tasks._picture_header import PictureHeader
 from penchant.tasks._radiance_header import RadianceHeader
-from penchant.tasks._volume_header import VolumeHeader
 from penchant.tasks._sound_header import SoundHeader
+from penchant.tasks._volume_header import VolumeHeader
 
 HEADERS: dict[str, type[SignalHeader]] = {
     "samples": SamplesHeader,

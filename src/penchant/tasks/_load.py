@@ -42,7 +42,7 @@ def _picture(path: Path, asked: Asked) -> Task:
 
 
 def _volume(path: Path, asked: Asked) -> Task:
-    return VolumeTask(load_volume(path, asked.size), asked.held_out, asked.noise)
+    return VolumeTask(load_volume(path, asked.size), asked.held_out or "none", asked.noise)
 
 
 def _radiance(path: Path, asked: Asked) -> Task:

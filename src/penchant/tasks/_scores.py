@@ -74,7 +74,8 @@ def ssim_map(
 ) -> Float[np.ndarray, "*grid"]:
     """Return the structural similarity around each sample, averaged over channels.
 
-    scikit-image's map with its uniform window of 7 × 7 (or a cube), or the largest odd one that fits.
+    scikit-image's map with its uniform window, a square or cube of side 7 or the largest odd one
+    that fits.
 
     Args:
         prediction: clipped to [0, 1].

@@ -1,0 +1,100 @@
+"""Reconstruct a volume from its samples: a voxel's centre in, its values out."""
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from penchant.tasks._grid_task import GridTask
+from penchant.tasks._held_out import HeldOut
+from penchant.tasks._points import lattice
+from penchant.tasks._scores import psnr, ssim_map
+from penchant.tasks._task import Metric
+from penchant.tasks._volume import Volume
+from penchant.tasks._volume_header import VolumeHeader
+
+
+class VolumeTask(GridTask):
+    """Reconstruct one volume from the samples that a pattern lets a network see.
+
+    Scores are those of a picture, with the peak at the volume's own highest value: PSNR and SSIM
+    of the voxels seen and of those held out. SSIM's window is a cube of voxels.
+
+    Args:
+        volume: the signal.
+        held_out: a pattern as `HeldOut.parse` reads it.
+        noise: standard deviation of Gaussian noise on what training sees, in units of the
+            volume's [0, 1].
+
+    Attributes:
+        volume: the signal.
+
+    Raises:
+        PenchantError: an unknown pattern, a volume too small for it, or noise outside [0, 1].
+
+    Example:
+        >>> volume = Volume("grey", np.full((4, 4, 8, 1), 0.5, np.float32))
+        >>> task = VolumeTask(volume, held_out="checkerboard")
+        >>> task.inputs, task.seen_values(), task.nyquist
+        (3, 64, 2.0)
+    """
+
+    volume: Volume
+    noun = "volume"
+    part_metrics = (
+        Metric("psnr", "dB", margin=0.5),
+        Metric("ssim", "", margin=0.01, watched=False),
+    )
+
+    def __init__(
+        self, volume: Volume, held_out: str | HeldOut = "none", noise: float = 0.0
+    ) -> None:
+        self.__dict__["volume"] = volume  # first, since the spacing is part of the fingerprint
+        super().__init__(volume.name, volume.values, held_out, noise, volume.notices)
+        sides = [n * one for n, one in zip(volume.values.shape, volume.spacing, strict=False)]
+        self.__dict__["nyquist"] = max(sides) / (4 * min(volume.spacing))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by construction: the volume and the pattern are all there is."""
+        return VolumeTask, (self.volume, self.held_out, self.noise)
+
+    @property
+    def facts(self) -> str:
+        """The spacing, which says where voxels are."""
+        return f"spacing {self.volume.spacing}"
+
+    @cached_property
+    def points(self) -> Float[Tensor, "samples 3"]:
+        """Every voxel's coordinates, the last axis first to move."""
+        shape = self.values.shape[:3]
+        return lattice(shape, spacing=self.volume.spacing).reshape(-1, 3)
+
+    @property
+    def header(self) -> VolumeHeader:
+        """The volume's size, range, type and place."""
+        return VolumeHeader.of(self.volume)
+
+    def estimate(self, truth: Float[np.ndarray, "i j k channels"], error: float) -> float:
+        """Return the PSNR: targets lie twice as far apart as values."""
+        return -10 * math.log10(error / 4) if error > 0 else math.inf
+
+    def scores(
+        self,
+        prediction: Float[np.ndarray, "i j k channels"],
+        truth: Float[np.ndarray, "i j k channels"],
+        parts: Mapping[str, Bool[np.ndarray, "i j k"]],
+        *,
+        final: bool,
+    ) -> dict[str, float]:
+        """Score a volume by PSNR, and at the end by SSIM; see `GridTask.scores`."""
+        similarity = ssim_map(prediction, truth) if final else None
+        metrics: dict[str, float] = {}
+        for part, chosen in parts.items():
+            metrics[f"psnr_{part}"] = psnr(prediction[chosen], truth[chosen])
+            if similarity is not None:
+                metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
+        return metrics
