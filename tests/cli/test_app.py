@@ -92,4 +92,8 @@ def test_help_repeats_the_plans_defaults() -> None:
 def test_help_repeats_the_fits_defaults() -> None:
     shown = _shown_defaults("fit")
     usual = FITS["picture"]
-    assert (shown["size"], shown["steps"]) == (str(usual.size), str(usual.steps))
+    scene, sound = FITS["radiance"], FITS["sound"]
+    assert sound.size is None
+    assert shown["size"] == f"{usual.size}; {scene.size} of a scene; all of a sound"
+    steps = f"{usual.steps}; {scene.steps} of a scene; {sound.steps} of a sound"
+    assert shown["steps"] == steps

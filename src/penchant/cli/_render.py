@@ -17,19 +17,27 @@ def render(
     file: Annotated[
         Path, typer.Argument(metavar="FILE.safetensors", help="What `fit` or a study has written.")
     ],
-    scale: Annotated[float, option("X", "New pixels a pixel, along each side.", default=1)] = 1.0,
+    scale: Annotated[
+        float,
+        option(
+            "X", "New pixels a pixel, along each side; of a sound new frames a frame.", default=1
+        ),
+    ] = 1.0,
     region: Annotated[
         str | None,
         option(
             '"LEFT,TOP,RIGHT,BOTTOM"',
-            "A part of the picture, in its pixels; of other signals borders in their own units.",
+            "A part of the picture, in its pixels; of a sound START,END in seconds; of other "
+            "signals borders in their own units.",
             default="the whole",
         ),
     ] = None,
     at: Annotated[
         str | None,
         option(
-            '"X,Y"', "Print the value at one point, in the picture's pixels, and write nothing."
+            '"X,Y"',
+            "Print the value at one point, in the picture's pixels or a sound's seconds, and "
+            "write nothing.",
         ),
     ] = None,
     out: Annotated[
@@ -49,7 +57,8 @@ def render(
 
     if at is not None:
         fitted = load(file, activation=activation)
-        _print_value(fitted.at(*_numbers("at", at)))
+        value = fitted.at(*_numbers("at", at))
+        _print_value(value, in_bytes=fitted.signal.kind == "picture")
         return
     assert out is not None
     from penchant.cli._output import check_file
@@ -68,7 +77,7 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
         raise PenchantError(f"--{name} {text!r}: numbers with commas between are needed") from None
 
 
-def _print_value(value: "Float[np.ndarray, ' channels']") -> None:
+def _print_value(value: "Float[np.ndarray, ' channels']", *, in_bytes: bool) -> None:
     exact = ", ".join(f"{number:.4f}" for number in value)
     whole = ", ".join(str(round(float(number) * 255)) for number in value)
-    typer.echo(f"{exact} (8 bits: {whole})")
+    typer.echo(f"{exact} (8 bits: {whole})" if in_bytes else exact)

@@ -13,7 +13,7 @@ import tomli_w
 
 from penchant.errors import PenchantError
 from penchant.study import _own
-from penchant.study._plan import Plan, is_name, usual_words
+from penchant.study._plan import Plan, is_name, plan_words
 from penchant.study._profiles import profiled
 
 
@@ -76,7 +76,7 @@ def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
     # Not pathlib's joining, which takes the dot from ./digits and leaves a data set's name.
     places = [s if is_name(s) else os.path.join(here, s) for s in signals]  # noqa: PTH118
     try:
-        plan = Plan.of({**usual_words(places), **words})
+        plan = Plan.of(plan_words(places, words))
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
     return plan, places

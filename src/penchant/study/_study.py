@@ -20,7 +20,7 @@ from penchant.study._estimate import seconds_of
 from penchant.study._executors import Executor, Pool, in_process
 from penchant.study._jobs import Checkpointed, Event, Finished, Job
 from penchant.study._outcome import Outcome
-from penchant.study._plan import PILOT_SEED, Plan, usual_words
+from penchant.study._plan import PILOT_SEED, Plan, plan_words
 from penchant.study._plan_file import read_toml
 from penchant.study._probing import check_paths
 from penchant.study._profiles import default_folder
@@ -65,7 +65,7 @@ class Study:
         self, signals: Signal | Sequence[Signal], *, out: str | Path | None = None, **words: Any
     ) -> None:
         several = listed(signals)
-        self.plan = Plan.of({**usual_words(several), **words})
+        self.plan = Plan.of(plan_words(several, words))
         self.folder = None if out is None else Path(out)
         self.paths, self.tasks = load_signals(several, self.plan)
         self.questions = questions(self.plan, self.tasks)

@@ -10,7 +10,7 @@ from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._plan import Plan
 from penchant.study._results import Run
 from penchant.study._width import parameters
-from penchant.tasks import ClassificationTask, PictureTask, Task
+from penchant.tasks import ClassificationTask, GridTask, SoundTask, Task
 
 GRID_SEEDS = 3
 """Seeds on which designs are held against a plain grid."""
@@ -55,8 +55,10 @@ def plan_warnings(plan: Plan, designs: Mapping[str, Design], task: Task) -> list
     if not isinstance(task, ClassificationTask):
         found += _by_heart(counts, task.seen_values())
     for label, design in designs.items():
-        if isinstance(task, PictureTask) and isinstance(design, CoordinateDesign):
-            found += _sampling_warnings(label, design, task.nyquist)
+        if isinstance(task, GridTask) and isinstance(design, CoordinateDesign):
+            found += _sampling_warnings(label, design, task)
+        if isinstance(task, SoundTask) and isinstance(design, CoordinateDesign):
+            found += _out_of_reach(label, design, task)
     if 0 < task.turns < plan.seeds:
         found.append(
             f"{plan.seeds} seeds hold out only {task.turns} different groups: those that share one "
@@ -108,29 +110,51 @@ def _unequal(counts: Mapping[str, int], plan: Plan) -> list[str]:
     return [f"Parameters are not equal: {'; '.join(spans)}.{hint}"]
 
 
-def _sampling_warnings(label: str, design: CoordinateDesign, nyquist: float) -> list[str]:
+def _sampling_warnings(label: str, design: CoordinateDesign, task: GridTask) -> list[str]:
     found = []
-    code = design.make_encoding(2, 0)
+    nyquist, noun = task.nyquist, task.noun
+    code = design.make_encoding(task.inputs, 0)
     if code.period is not None and code.period <= 2:
         found.append(
-            f"{label}: the encoding repeats after {code.period:g} units, inside the picture's 2."
+            f"{label}: the encoding repeats after {code.period:g} units, inside the {noun}'s 2."
         )
     if code.highest_frequency is not None and code.highest_frequency > nyquist:
         found.append(
             f"{label}: the encoding reaches {code.highest_frequency:.3g} cycles per unit, above "
-            f"the picture's sampling limit of {nyquist:g}."
+            f"the {noun}'s sampling limit of {nyquist:g}."
         )
-    member = ACTIVATIONS.get(design.activation)
-    if member is not None and member.name in ("sine", "finer") and design.scale is not None:
-        # The first layer's weights are within 1/2 a coordinate, so a wave along the diagonal
-        # has at most s·√2/2 radians per unit.
-        fastest = design.scale * math.sqrt(2) / 2 / (2 * math.pi)
-        if design.encoding == "none" and fastest > nyquist:
-            found.append(
-                f"{label}: scale {design.scale:g} starts with up to {fastest:.3g} cycles per unit, "
-                f"above the picture's sampling limit of {nyquist:g}."
-            )
+    fastest = _fastest(design, task.inputs)
+    if fastest is not None and fastest > nyquist:
+        found.append(
+            f"{label}: scale {design.scale:g} starts with up to {fastest:.3g} cycles per unit, "
+            f"above the {noun}'s sampling limit of {nyquist:g}."
+        )
     return found
+
+
+def _fastest(design: CoordinateDesign, inputs: int) -> float | None:
+    """Return the cycles per unit of a wave's fastest start, where nothing else decides it."""
+    member = ACTIVATIONS.get(design.activation)
+    if member is None or member.name not in ("sine", "finer") or design.encoding != "none":
+        return None
+    # The first layer's weights are within 1/inputs a coordinate, so a wave along the diagonal has
+    # at most s/√inputs radians per unit.
+    return None if design.scale is None else design.scale / math.sqrt(inputs) / (2 * math.pi)
+
+
+def _out_of_reach(label: str, design: CoordinateDesign, task: SoundTask) -> list[str]:
+    """Name a design that starts far below what a sound consists of."""
+    fastest = _fastest(design, task.inputs)
+    if fastest is None:
+        fastest = design.make_encoding(task.inputs, 0).highest_frequency
+    half = task.half_frequency
+    if fastest is None or fastest >= half / 4:
+        return []
+    return [
+        f"{label}: starts with up to {fastest:.3g} cycles per unit, where half of this sound's "
+        f"power lies above {half:.3g}; it will learn little without a larger scale, more "
+        "frequencies or a finer grid."
+    ]
 
 
 def run_warnings(runs: Sequence[Run]) -> list[str]:
@@ -159,17 +183,17 @@ def grid_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) -> li
 
     Args:
         runs: the finished runs.
-        tasks: the signals; only pictures have a grid.
+        tasks: the signals; only those sampled on a grid have one.
         metric: what is compared, in decibels.
 
     Returns:
         One sentence, or none.
     """
-    if not metric.startswith("psnr"):
+    if not metric.startswith(("psnr", "snr")):
         return []
     gaps: dict[str, list[float]] = {}
     for task in tasks:
-        if isinstance(task, PictureTask):
+        if isinstance(task, GridTask):
             mine = [run for run in runs if run.signal == task.name]
             for label, gap in _grid_gaps(mine, task, metric).items():
                 gaps.setdefault(label, []).append(gap)
@@ -187,7 +211,7 @@ def grid_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) -> li
     ]
 
 
-def _grid_gaps(runs: Sequence[Run], task: PictureTask, metric: str) -> dict[str, float]:
+def _grid_gaps(runs: Sequence[Run], task: GridTask, metric: str) -> dict[str, float]:
     seeds = sorted({run.seed for run in runs})[:GRID_SEEDS]
     splits = [task.split(seed) for seed in seeds]
     scores: dict[int, float] = {}

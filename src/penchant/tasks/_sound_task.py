@@ -79,6 +79,13 @@ class SoundTask(GridTask):
             subtype=sound.subtype,
         )
 
+    @cached_property
+    def half_frequency(self) -> float:
+        """The frequency, in cycles per unit of coordinate, above which half of the power lies."""
+        centred = self.values - self.values.mean(axis=0, dtype=np.float64)
+        power = np.cumsum((np.abs(np.fft.rfft(centred, axis=0)) ** 2).sum(axis=1))
+        return float(np.searchsorted(power, power[-1] / 2)) / 2  # the sound spans 2 units
+
     @staticmethod
     def to_targets(values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
         """Leave values as they are: their range is that of targets."""
