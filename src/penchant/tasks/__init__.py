@@ -32,6 +32,11 @@ from penchant.tasks._load import load_task as load_task
 from penchant.tasks._log_mel import LogMel as LogMel
 from penchant.tasks._log_mel import LogMelStream as LogMelStream
 from penchant.tasks._log_mel import mel_filters as mel_filters
+from penchant.tasks._mesh import Mesh as Mesh
+from penchant.tasks._mesh import load_mesh as load_mesh
+from penchant.tasks._mesh_header import MeshHeader as MeshHeader
+from penchant.tasks._mesh_task import MeshSplit as MeshSplit
+from penchant.tasks._mesh_task import MeshTask as MeshTask
 from penchant.tasks._picture import Picture as Picture
 from penchant.tasks._picture import builtin_picture as builtin_picture
 from penchant.tasks._picture import find_pictures as find_pictures
@@ -63,6 +68,7 @@ from penchant.tasks._signed import signed_divergence as signed_divergence
 from penchant.tasks._sound import Sound as Sound
 from penchant.tasks._sound import is_sound_file as is_sound_file
 from penchant.tasks._sound import load_sound as load_sound
+from penchant.tasks._sound import loudest as loudest
 from penchant.tasks._sound_header import SoundHeader as SoundHeader
 from penchant.tasks._sound_task import SoundTask as SoundTask
 from penchant.tasks._task import Metric as Metric
@@ -96,6 +102,10 @@ __all__ = [
     "LinearLogits",
     "LogMel",
     "LogMelStream",
+    "Mesh",
+    "MeshHeader",
+    "MeshSplit",
+    "MeshTask",
     "Metric",
     "Picture",
     "PictureHeader",
@@ -142,12 +152,14 @@ __all__ = [
     "kind_of",
     "lattice",
     "load_labelled",
+    "load_mesh",
     "load_picture",
     "load_posed_pictures",
     "load_recording",
     "load_sound",
     "load_task",
     "load_teacher",
+    "loudest",
     "load_volume",
     "mel_filters",
     "pixel_coordinates",

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from penchant.errors import PenchantError, nearest
 from penchant.tasks._header import SamplesHeader, SignalHeader
+from penchant.tasks._mesh_header import MeshHeader
 from penchant.tasks._picture_header import PictureHeader
 from penchant.tasks._radiance_header import RadianceHeader
 from penchant.tasks._sound_header import SoundHeader
@@ -17,6 +18,7 @@ HEADERS: dict[str, type[SignalHeader]] = {
     "picture": PictureHeader,
     "radiance": RadianceHeader,
     "volume": VolumeHeader,
+    "mesh": MeshHeader,
     "sound": SoundHeader,
 }
 """Every kind by its name."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penchant.errors import PenchantError
+from penchant.tasks._mesh import is_mesh, load_mesh
+from penchant.tasks._mesh_task import MeshTask
 from penchant.tasks._picture import load_picture
 from penchant.tasks._picture_task import PictureTask
 from penchant.tasks._posed_pictures import is_posed, load_posed_pictures
@@ -45,6 +47,12 @@ def _volume(path: Path, asked: Asked) -> Task:
     return VolumeTask(load_volume(path, asked.size), asked.held_out or "none", asked.noise)
 
 
+def _mesh(path: Path, asked: Asked) -> Task:
+    if asked.noise:
+        raise PenchantError(f"noise={asked.noise}: {path} is a shape, whose inside takes none")
+    return MeshTask(load_mesh(path), asked.held_out or "fresh", size=asked.size or 64)
+
+
 def _radiance(path: Path, asked: Asked) -> Task:
     if asked.noise:
         raise PenchantError(f"noise={asked.noise}: {path} is a scene, whose views take none")
@@ -58,6 +66,7 @@ def _sound(path: Path, asked: Asked) -> Task:
 KINDS = (
     Kind("radiance", is_posed, _radiance),
     Kind("volume", is_volume, _volume),
+    Kind("mesh", is_mesh, _mesh),
     Kind("sound", is_sound_file, _sound),
     Kind("picture", lambda path: True, _picture),
 )
