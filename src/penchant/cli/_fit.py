@@ -164,7 +164,7 @@ def _summary(fitted: "Fitted", out: Path) -> str:
     return (
         f"{out}: {' and '.join(scores)} after {fitted.steps:,} steps in "
         f"{duration(fitted.seconds)}; {count_parameters(fitted.network):,} parameters, "
-        f"{bytes_size(out.stat().st_size)} for a {fitted.signal.kind} of "
+        f"{bytes_size(out.stat().st_size)} for a {fitted.task.noun} of "
         f"{bytes_size(raw)} ({words})"
     )
 

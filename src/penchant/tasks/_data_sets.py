@@ -15,6 +15,7 @@ from penchant.tasks._image_folder import class_folders, load_image_folder
 from penchant.tasks._labelled import Labelled, check_size
 from penchant.tasks._options import Options, with_options
 from penchant.tasks._picture import find_pictures
+from penchant.tasks._posed_pictures import is_posed
 from penchant.tasks._spoken import holds_recordings, load_recordings, load_spoken_digits
 from penchant.tasks._teacher import is_teacher
 
@@ -133,9 +134,9 @@ def is_labelled(source: object) -> bool:
 
     Returns:
         True for a data set's name, a file .npz, and a folder without a picture of its own that
-        holds idx files, recordings, or pictures in its subfolders, with options or without; and
-        for what is nowhere but has an option of labelled data, so that loading says what it might
-        mean. Nothing is read, and nothing raised.
+        holds idx files, recordings, or pictures in its subfolders and no poses of theirs, with
+        options or without; and for what is nowhere but has an option of labelled data, so that
+        loading says what it might mean. Nothing is read, and nothing raised.
 
     Example:
         >>> is_labelled("digits"), is_labelled("photo.png")
@@ -152,7 +153,7 @@ def is_labelled(source: object) -> bool:
     if asked & known and not os.path.exists(place) and not is_teacher(str(source)):  # noqa: PTH110
         return True
     try:
-        if not path.is_dir() or _holds_picture(path):
+        if not path.is_dir() or _holds_picture(path) or is_posed(path):
             return False
         if _holds_idx(path) or holds_recordings(path):
             return True

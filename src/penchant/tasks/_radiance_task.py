@@ -239,6 +239,10 @@ class RadianceSplit(Split):
         values: Float[np.ndarray, "height width 3"] = ((outputs + 1) / 2).reshape(shape).numpy()
         return values
 
+    def estimate(self, error: float) -> float | None:
+        """Return the seen PSNR at an error of colours, which targets have twice as far apart."""
+        return -10 * math.log10(error / 6) if error > 0 else math.inf
+
     def score(self, network: nn.Module, *, final: bool = True) -> Score:
         """Score what a network's cameras see.
 
