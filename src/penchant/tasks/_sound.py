@@ -122,6 +122,10 @@ def load_sound(path: str | Path, size: int | None = None) -> Sound:
             f"{path}: silent (all {values.size:,} samples are 0), so there is nothing to "
             "reconstruct"
         )
+    if len(values) < found.claimed:
+        notices.append(
+            f"its header says {found.claimed:,} frames, and {len(values):,} could be read"
+        )
     peak = float(np.abs(values).max())
     if peak > 1:
         notices.append(

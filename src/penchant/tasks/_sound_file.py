@@ -23,6 +23,8 @@ class Frames:
     """libsndfile's name, such as WAV."""
     subtype: str
     """How it keeps a sample, such as PCM_16."""
+    claimed: int
+    """Frames that its header says; of an .mp3 that is cut short more than there are."""
 
 
 def read_frames(path: Path, check: Callable[[Any], None]) -> Frames:
@@ -50,7 +52,7 @@ def read_frames(path: Path, check: Callable[[Any], None]) -> Frames:
         with path.open("rb") as raw, soundfile.SoundFile(raw) as file:
             check(file)
             values = file.read(dtype="float32", always_2d=True)
-            found = Frames(values, file.samplerate, file.format, file.subtype)
+            found = Frames(values, file.samplerate, file.format, file.subtype, file.frames)
     except OSError as error:
         raise PenchantError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
     except PenchantError:
