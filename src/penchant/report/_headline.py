@@ -192,8 +192,9 @@ def _goal(results: Results) -> str:
 def _better_by(results: Results, verdict: Verdict) -> str:
     amount = _amount(results, abs(verdict.mean_difference))
     kind, _, samples = results.metric.partition("_")
-    if kind in {"psnr", "ssim"} and samples in {"held_out", "seen"}:
-        pixels = f"reconstructs {samples.replace('_', '-')} pixels {amount} better"
+    if kind in {"psnr", "ssim", "snr"} and samples in {"held_out", "seen"}:
+        asked = "samples" if kind == "snr" else "pixels"
+        pixels = f"reconstructs {samples.replace('_', '-')} {asked} {amount} better"
         return pixels + (" in SSIM" if kind == "ssim" else "")
     more = "more" if reading.higher_is_better(results) else "less"
     return f"has {amount} {more} {words.metric_name(results.metric)}"

@@ -154,7 +154,7 @@ def _panel(
     if not shown.design:
         alt = f"{shown.signal}, the original: {width} × {height} pixels"
         return Panel("", picture, alt, f"{width} × {height} pixels")
-    score = _score(results, shown)
+    score = picture_score(results, shown)
     alt = f"{shown.signal} as {shown.design} reconstructs it{f', {score}' if score else ''}"
     if original is None or original.values.shape[:2] != shown.values.shape[:2]:
         return Panel(shown.design, picture, alt, score)
@@ -172,7 +172,7 @@ def _panel(
     )
 
 
-def _score(results: Results, shown: Reconstruction) -> str:
+def picture_score(results: Results, shown: Reconstruction) -> str:
     for run in results.runs:
         if (run.signal, run.design, run.seed) == (shown.signal, shown.design, shown.seed):
             value = run.metrics.get(results.metric, np.nan)

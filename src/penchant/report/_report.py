@@ -18,6 +18,7 @@ from penchant.report._learning import learning
 from penchant.report._page import render
 from penchant.report._pictures import gallery
 from penchant.report._signals import several
+from penchant.report._sounds import sounds
 from penchant.report._table import overall
 from penchant.study import Results
 
@@ -109,6 +110,7 @@ def _page(results: Results, picture_budget: int) -> str:
         if designs["difference"].notna().any()
         else "",
         gallery=gallery(results, order, picture_budget),
+        sounds=sounds(results, order, picture_budget),
         trend=trend.trend(results, plan, order),
         learning=learning(results, plan, order),
         gradients=probes.gradients(results, plan),

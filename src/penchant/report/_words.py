@@ -66,6 +66,8 @@ VERDICT_WORDS = {False: ("better", "worse"), True: ("higher", "lower")}
 _EXPLAINED = {
     "nll": "The loss is the negative log-likelihood of the right answers, averaged over samples.",
     "ece": "The calibration error says how far confidence is from the share of right answers.",
+    "snr": "The signal-to-noise ratio is the sound’s energy over the error’s, in decibels: 0 dB is "
+    "no better than silence.",
     "r2": "R² is the share of the targets’ variance that is explained: 100 % is perfect, 0 % no "
     "better than their mean.",
     "gap_accuracy": "The accuracy gap is the accuracy on seen samples minus that on held-out ones.",
