@@ -425,7 +425,7 @@ def test_networks(penchant: Command, here: Path, network: Path, case: str) -> No
 
 
 RENDERS: dict[tuple[str, ...], str] = {
-    (): "-o PICTURE",
+    (): "-o FILE",
     ("-o", "a.png", "--at", "1,1"): "not both",
     ("-o", "a.xyz"): "'.xyz'",
     ("-o", "a"): "ending",
@@ -437,7 +437,7 @@ RENDERS: dict[tuple[str, ...], str] = {
     ("-o", "a.png", "--region", "1,1,1,1"): "region",
     ("-o", "a.png", "--region", "nan,1,1,1"): "region",
     ("--at", "1"): "2 numbers",
-    ("--at", "x,y"): "2 numbers",
+    ("--at", "x,y"): "numbers with commas",
     ("--at", "1000,1"): "outside",
     ("--at", "nan,1"): "outside",
 }

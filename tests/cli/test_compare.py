@@ -184,7 +184,7 @@ def test_a_study_of_labelled_data(penchant: Command, here: Path) -> None:
         row["accuracy_held_out"] for row in rows
     ]
     refused = penchant("render", "study-digits/networks/relu+kl--seed0.safetensors", "-o", "a.png")
-    assert refused.code == 2 and "only pictures are rendered" in refused.err
+    assert refused.code == 2 and "only those of signals are rendered" in refused.err
 
 
 PAIRS = (

@@ -149,5 +149,5 @@ def test_network_is_kept_and_read(tmp_path: Path) -> None:
     loaded = pn.load(tmp_path / "networks" / "relu--seed0.safetensors")
     assert loaded.signal.kind == "samples"
     assert Rings().split(0).score(loaded.network).metrics == run.metrics
-    with pytest.raises(pn.PenchantError, match="only pictures are rendered"):
+    with pytest.raises(pn.PenchantError, match="only those of signals are rendered"):
         loaded.render()

@@ -192,7 +192,7 @@ class Fitted:
             PenchantError: a point outside the signal, or of another number of coordinates.
         """
         axes = self.signal.axes
-        if len(point) != len(axes):
+        if axes and len(point) != len(axes):  # without axes the header says what it is
             needed = f"{len(axes)} number{'s' if len(axes) > 1 else ''}, {', '.join(axes)}"
             raise PenchantError(f"at={point}: takes {needed}")
         return self.signal.at(self._answer(), point)

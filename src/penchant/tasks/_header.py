@@ -72,8 +72,8 @@ class SignalHeader(BaseModel, ABC):
                 )
         if wanted.region is not None and len(wanted.region) != 2 * len(self.axes):
             raise PenchantError(
-                f"region={_listed(wanted.region)}: {2 * len(self.axes)} borders of a {self.kind} "
-                "are needed"
+                f"region={_listed(wanted.region)}: {2 * len(self.axes)} numbers are needed, the "
+                f"borders of a part of the {self.kind}"
             )
 
     def answer(
