@@ -61,7 +61,7 @@ def test_any_size_fits_any_picture_and_ignores_held_out_pixels(values):
 def test_split_scores_the_grid_like_any_answer():
     values = np.linspace(0, 1, 16 * 16, dtype=np.float32).reshape(16, 16, 1)
     split = PictureTask(Picture("ramp", values), "random:0.5").split(0)
-    assert split.grid_score(100).metrics["psnr_held_out"] > 30
+    assert split.fitted_score(fit_grid, 100).metrics["psnr_held_out"] > 30
 
 
 @pytest.mark.parametrize("shape", [(23,), (9, 6), (5, 7, 6)])

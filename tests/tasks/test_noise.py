@@ -108,8 +108,10 @@ def test_grid_is_fitted_to_what_training_sees() -> None:
     held_out = np.zeros((SIDE, SIDE), bool)
     held_out.flat[split.held_out] = True
     expected = psnr(fitted[held_out], task.picture.values[held_out])
-    assert split.grid_score(200).metrics["psnr_held_out"] == pytest.approx(expected, abs=1e-9)
-    quiet = PictureTask(waves(), "random:0.5").split(0).grid_score(200)
+    assert split.fitted_score(fit_grid, 200).metrics["psnr_held_out"] == pytest.approx(
+        expected, abs=1e-9
+    )
+    quiet = PictureTask(waves(), "random:0.5").split(0).fitted_score(fit_grid, 200)
     assert quiet.metrics["psnr_held_out"] > expected + 3
 
 

@@ -108,7 +108,7 @@ def test_the_plain_grid_knows_where_values_end() -> None:
     task = SoundTask(SOUND)
     drawn = fit_grid(task.values, split.seen, 200, lowest=-1)
     expected = snr(drawn.reshape(-1, 2)[split.seen], task.values[split.seen])
-    assert split.grid_score(200).metrics["snr_seen"] == pytest.approx(expected)
+    assert split.fitted_score(fit_grid, 200).metrics["snr_seen"] == pytest.approx(expected)
     assert drawn.min() < -0.1
 
 
@@ -215,7 +215,7 @@ def test_a_point_outside(time: float) -> None:
         (Decoding(region=(0.02, 0.01)), "region=0.02,0.01: start and end"),
         (Decoding(region=(0.0, 1.0)), "0.0375 s"),
         (Decoding(region=(math.nan, 1.0)), "region=nan,1"),
-        (Decoding(region=(0.0, 1.0, 2.0)), "2 borders of a sound"),
+        (Decoding(region=(0.0, 1.0, 2.0)), "2 numbers are needed"),
         (Decoding(scale=0.0), "scale=0"),
         (Decoding(scale=1e9), "more than 100 million"),
         (Decoding(view=1), "view=1: noise is a sound"),

@@ -149,6 +149,13 @@ def compare(
             "what its residual blocks do; may be given several times.",
         ),
     ] = None,
+    no_references: Annotated[
+        bool,
+        typer.Option(
+            "--no-references",
+            help="Do not hold designs against fits in closed form with as many numbers.",
+        ),
+    ] = False,
     jobs: Jobs = None,
     out: Out = None,
     fresh: Fresh = False,
@@ -178,6 +185,7 @@ def compare(
         "also": also,
         "judge": judge,
         "probes": probe,
+        "references": False if no_references else None,
     }
     given = {name: value for name, value in words.items() if value is not None}
     named = list(signals or ())

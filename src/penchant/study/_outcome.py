@@ -13,11 +13,12 @@ from penchant.study._model_file import network_from
 from penchant.study._plan import Plan
 from penchant.study._probing import probed_metrics
 from penchant.study._question import Question
+from penchant.study._references import reference_warnings
 from penchant.study._results import Pilot, Reconstruction, Results, Run
 from penchant.study._store import Store
 from penchant.study._tuning import Tried
 from penchant.study._verdicts import verdicts
-from penchant.study._warnings import grid_warnings, run_warnings
+from penchant.study._warnings import run_warnings
 from penchant.tasks import GridTask, Metric, Task
 from penchant.version import __version__
 
@@ -69,7 +70,7 @@ class Outcome:
             warnings=(
                 *self.warnings,
                 *run_warnings(runs),
-                *grid_warnings(runs, self.tasks, metric.name),
+                *(reference_warnings(runs, self.tasks, metric.name) if plan.references else ()),
             ),
             method=self._method(folder),
             baselines=baselines,

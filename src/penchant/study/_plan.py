@@ -128,7 +128,7 @@ MOST_DESIGNS = 200
 NAMED = ("sharing", "activation", "encoding", "divergence")
 """Fields that a design's short name has already."""
 
-LATER_WORDS = ("augment", "also", "probes", "judge")
+LATER_WORDS = ("augment", "also", "probes", "judge", "references")
 """Words that older plans lack; where one says nothing, a plan's fingerprint stays what it was."""
 
 
@@ -174,6 +174,8 @@ class Plan(BaseModel):
     """Further metrics that get verdicts; all of a study's verdicts share one rate of error."""
     probes: list[Literal["gradients", "blocks"]] = Field(default_factory=list)
     """What is measured in each network, at the start and the end of its run."""
+    references: bool = True
+    """Whether designs are held against fits in closed form with as many numbers."""
     judge: Literal["across", "each"] = "across"
     """Whether verdicts are about the mean over all signals, or about each signal by itself."""
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 from penchant.nn import ACTIVATIONS
 from penchant.study._design import Design
@@ -11,9 +10,6 @@ from penchant.study._plan import Plan
 from penchant.study._results import Run
 from penchant.study._width import parameters
 from penchant.tasks import ClassificationTask, GridTask, SoundTask, Task
-
-GRID_SEEDS = 3
-"""Seeds on which designs are held against a plain grid."""
 
 
 def early_warnings(
@@ -176,53 +172,6 @@ def run_warnings(runs: Sequence[Run]) -> list[str]:
                 "constant answer and counted."
             )
     return found
-
-
-def grid_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) -> list[str]:
-    """Say which designs a plain grid of equal size beats on the seeds that were looked at.
-
-    Args:
-        runs: the finished runs.
-        tasks: the signals; only those sampled on a grid have one.
-        metric: what is compared, in decibels.
-
-    Returns:
-        One sentence, or none.
-    """
-    if not metric.startswith(("psnr", "snr")):
-        return []
-    gaps: dict[str, list[float]] = {}
-    for task in tasks:
-        if isinstance(task, GridTask):
-            mine = [run for run in runs if run.signal == task.name]
-            for label, gap in _grid_gaps(mine, task, metric).items():
-                gaps.setdefault(label, []).append(gap)
-    beaten = []
-    for label, found in gaps.items():
-        lost = [gap for gap in found if gap > 0]
-        if lost:
-            where = f" on {len(lost)} of {len(found)} signals" if len(found) > 1 else ""
-            beaten.append(f"{label}{where} by {fmean(lost):.1f} dB")
-    if not beaten:
-        return []
-    return [
-        "A plain grid of equal size with linear interpolation, fitted in closed form, does better "
-        f"than {', '.join(beaten)}."
-    ]
-
-
-def _grid_gaps(runs: Sequence[Run], task: GridTask, metric: str) -> dict[str, float]:
-    seeds = sorted({run.seed for run in runs})[:GRID_SEEDS]
-    splits = [task.split(seed) for seed in seeds]
-    scores: dict[int, float] = {}
-    gaps = {}
-    for label in dict.fromkeys(run.design for run in runs):
-        mine = [run for run in runs if run.design == label and run.seed in seeds]
-        size = mine[0].parameters
-        if size not in scores:
-            scores[size] = fmean(split.grid_score(size).metrics[metric] for split in splits)
-        gaps[label] = scores[size] - fmean(run.metrics[metric] for run in mine)
-    return gaps
 
 
 def once(found: Sequence[tuple[str, str]], signals: Sequence[str]) -> list[str]:

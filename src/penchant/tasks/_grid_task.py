@@ -7,7 +7,7 @@ signal itself.
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
@@ -21,7 +21,6 @@ from penchant.divergences import Divergence, LinkName
 from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks._evaluate import evaluate
-from penchant.tasks._grid import fit_grid
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._scores import band_errors
 from penchant.tasks._signed import signed_answering, signed_divergence, unsigned
@@ -300,10 +299,18 @@ class GridSplit(Split):
         """Return the watched seen metric at an error; see `Split.estimate`."""
         return self._task.estimate(self._truth, 2 * error / self._task.outputs)
 
-    def grid_score(self, values: int) -> Score:
-        """Score a plain linear grid of about as many values, fitted to the seen samples."""
-        lowest = self._task.lowest
-        return self._score(fit_grid(self._shown, self.seen, values, lowest), final=True)
+    def fitted_score(
+        self, fit: Callable[..., Float[np.ndarray, "*grid channels"]], values: int
+    ) -> Score:
+        """Score a fit in closed form to the seen samples.
+
+        Args:
+            fit: such as `fit_grid`, called with the signal, the seen samples' indices, how many
+                numbers it may have, and the least value.
+            values: how many.
+        """
+        fitted = fit(self._shown, self.seen, values, self._task.lowest)
+        return self._score(fitted, final=True)
 
     def constant_score(self) -> Score:
         """Score the mean of the training samples, given everywhere."""

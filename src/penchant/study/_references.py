@@ -1,0 +1,90 @@
+"""The baselines that keep networks honest: fits in closed form with as many numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from jaxtyping import Float
+
+from penchant.study._results import Run
+from penchant.tasks import GridTask, Task, fit_grid, fit_separable_gaussians
+
+SEEDS = 3
+"""Seeds on which designs are held against them."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A fit that takes a second and no training."""
+
+    words: str
+    """What it is, at the beginning of a sentence."""
+    fit: Callable[..., Float[np.ndarray, "*grid channels"]]
+
+
+REFERENCES = (
+    Reference("A plain grid of equal size with linear interpolation", fit_grid),
+    Reference(
+        "A linear combination of separable Gaussian bumps of equal size", fit_separable_gaussians
+    ),
+)
+
+
+def reference_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) -> list[str]:
+    """Say which designs lose to a reference of equal size, on the seeds that were looked at.
+
+    Args:
+        runs: the finished runs.
+        tasks: the signals; only those sampled on a grid have references.
+        metric: what is compared, in decibels.
+
+    Returns:
+        One sentence a reference that some design loses to.
+    """
+    if not metric.startswith(("psnr", "snr")):
+        return []
+    sampled = [task for task in tasks if isinstance(task, GridTask)]
+    found = []
+    for reference in REFERENCES:
+        beaten = _beaten(runs, sampled, metric, reference)
+        if beaten:
+            found.append(
+                f"{reference.words}, fitted in closed form, does better than {', '.join(beaten)}."
+            )
+    return found
+
+
+def _beaten(
+    runs: Sequence[Run], tasks: Sequence[GridTask], metric: str, reference: Reference
+) -> list[str]:
+    gaps: dict[str, list[float]] = {}
+    for task in tasks:
+        mine = [run for run in runs if run.signal == task.name]
+        for label, gap in _gaps(mine, task, metric, reference).items():
+            gaps.setdefault(label, []).append(gap)
+    said = []
+    for label, found in gaps.items():
+        lost = [gap for gap in found if gap > 0]
+        if lost:
+            where = f" on {len(lost)} of {len(found)} signals" if len(found) > 1 else ""
+            said.append(f"{label}{where} by {fmean(lost):.1f} dB")
+    return said
+
+
+def _gaps(
+    runs: Sequence[Run], task: GridTask, metric: str, reference: Reference
+) -> dict[str, float]:
+    """By how much the reference does better than each design."""
+    seeds = sorted({run.seed for run in runs})[:SEEDS]
+    splits = [task.split(seed) for seed in seeds]
+    scores: dict[int, float] = {}
+    gaps = {}
+    for label in dict.fromkeys(run.design for run in runs):
+        mine = [run for run in runs if run.design == label and run.seed in seeds]
+        size = mine[0].parameters
+        if size not in scores:
+            fitted = [split.fitted_score(reference.fit, size) for split in splits]
+            scores[size] = fmean(score.metrics[metric] for score in fitted)
+        gaps[label] = scores[size] - fmean(run.metrics[metric] for run in mine)
+    return gaps

@@ -1,0 +1,49 @@
+"""Fits in closed form, and what is said of designs that lose to them."""
+
+from collections.abc import Callable
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from penchant.study import Results, Study
+from penchant.tasks import Picture, PictureTask, fit_grid, fit_separable_gaussians
+
+WORDS = {"held_out": "random:0.5", "seeds": 2, "steps": 5, "tune": 0, "size": 24}
+
+
+@pytest.fixture(scope="module")
+def results(waves: Callable[..., Picture]) -> Results:
+    designs = [{"activation": "relu", "width": 8}, {"activation": "sine", "width": 8}]
+    return Study(waves(), designs=designs, **WORDS).run()
+
+
+def test_what_is_said_is_the_difference_of_mean_scores(
+    results: Results, waves: Callable[..., Picture]
+) -> None:
+    """Five steps are too few for any network."""
+    task = PictureTask(waves(), "random:0.5")
+    found = [text for text in results.warnings if "fitted in closed form" in text]
+    assert len(found) == 2
+    for text, fit in zip(found, (fit_grid, fit_separable_gaussians), strict=True):
+        for label in ("relu", "sine"):
+            mine = [run for run in results.runs if run.design == label]
+            theirs = []
+            for run in mine:
+                split = task.split(run.seed)
+                drawn = fit(task.values, split.seen, run.parameters)
+                error = np.square((drawn - task.values).reshape(-1, task.outputs)[split.held_out])
+                theirs.append(-10 * np.log10(error.mean(dtype=np.float64)))
+            gap = fmean(theirs) - fmean(run.metrics["psnr_held_out"] for run in mine)
+            assert f"{label} by {gap:.1f} dB" in text
+
+
+def test_they_can_be_switched_off(waves: Callable[..., Picture]) -> None:
+    plain = Study(waves(), designs=[{"width": 8}], references=False, **WORDS)
+    assert not any("closed form" in text for text in plain.run().warnings)
+
+
+def test_the_switch_leaves_old_plans_what_they_were() -> None:
+    fingerprint = Study("built-in", tune=0).plan.fingerprint()
+    assert "references" not in fingerprint
+    assert Study("built-in", tune=0, references=False).plan.fingerprint() != fingerprint
