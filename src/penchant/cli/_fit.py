@@ -30,8 +30,9 @@ def fit(
         Path | None,
         typer.Argument(
             metavar="[SIGNAL]",
-            help="A picture, a sound, or a folder of a scene's posed pictures; without one, a "
-            "photograph that comes along.",
+            help="A picture, a sound, a volume (.npy, .nii, a TIFF of several pages), a closed "
+            "mesh (.obj, .ply, .stl, .off), or a folder of a scene's posed pictures; without "
+            "one, a photograph that comes along.",
             show_default=False,
         ),
     ] = None,
@@ -39,13 +40,18 @@ def fit(
         int | None,
         option(
             "N",
-            "Pixels along the longer side, after reduction; of a sound frames of its loudest part.",
-            default="256; 100 of a scene; all of a sound",
+            "Pixels along the longer side, after reduction; of a sound frames of its loudest part; "
+            "a mesh is asked about at N³ points.",
+            default="256; 100 of a scene; 64 of a volume or mesh; all of a sound",
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        option("N", "Optimisation steps.", default="600; 3000 of a scene; 800 of a sound"),
+        option(
+            "N",
+            "Optimisation steps.",
+            default="600; 3000 of a scene; 800 of a sound; 1000 of a volume or mesh",
+        ),
     ] = None,
     design: Annotated[
         str | None,
@@ -64,7 +70,7 @@ def fit(
         option(
             "PATTERN",
             "Samples that the network does not see: random:FRACTION, checkerboard, every:K.",
-            default="none",
+            default="none; of a mesh fresh points",
         ),
     ] = None,
     seed: Annotated[int | None, option("N", "Of the initial draws.", default=0)] = None,
@@ -94,7 +100,7 @@ def fit(
     }
     given = {name: value for name, value in words.items() if value is not None}
     budget = FITS[task.header.kind].steps if steps is None else steps
-    with _progress(budget) as on_step:
+    with _progress(budget, task.metrics[0].unit) as on_step:
         fitted = fit_network(task, steps=budget, on_step=on_step, **given)
     fitted.save(out)
     typer.echo(_summary(fitted, out))
@@ -102,17 +108,17 @@ def fit(
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
+def _progress(steps: int, unit: str) -> Iterator[Callable[[int, float], None]]:
     """Show a fit's progress on stderr: a bar on a terminal, lines in a log."""
     from penchant.cli._screen import Screen
 
     screen = Screen(stderr=True)
     try:
         if screen.is_interactive:
-            with _bar(steps, screen) as on_step:
+            with _bar(steps, unit, screen) as on_step:
                 yield on_step
         else:
-            yield _lines(steps)
+            yield _lines(steps, unit)
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted; a fit is kept only when done, so nothing is written"
@@ -120,7 +126,7 @@ def _progress(steps: int) -> Iterator[Callable[[int, float], None]]:
 
 
 @contextmanager
-def _bar(steps: int, screen: "Screen") -> Iterator[Callable[[int, float], None]]:
+def _bar(steps: int, unit: str, screen: "Screen") -> Iterator[Callable[[int, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -132,22 +138,27 @@ def _bar(steps: int, screen: "Screen") -> Iterator[Callable[[int, float], None]]
     with Progress(*columns, console=screen, expand=True, transient=True) as progress:
         row = progress.add_task("", total=steps)
 
-        def on_step(step: int, psnr: float) -> None:
-            progress.update(row, completed=step, description=f"{psnr:.2f} dB")
+        def on_step(step: int, score: float) -> None:
+            progress.update(row, completed=step, description=_in_words(score, unit))
 
         yield on_step
 
 
-def _lines(steps: int) -> Callable[[int, float], None]:
+def _lines(steps: int, unit: str) -> Callable[[int, float], None]:
     last = -math.inf
 
-    def on_step(step: int, psnr: float) -> None:
+    def on_step(step: int, score: float) -> None:
         nonlocal last
         if time.monotonic() - last >= BETWEEN_LINES:
             last = time.monotonic()
-            print(f"step {step}/{steps}, {psnr:.2f} dB", file=sys.stderr, flush=True)
+            said = f"step {step}/{steps}, {_in_words(score, unit)}"
+            print(said, file=sys.stderr, flush=True)
 
     return on_step
+
+
+def _in_words(score: float, unit: str) -> str:
+    return f"{score:.2f} {unit}" if unit else f"{score:.4f}"
 
 
 def _summary(fitted: "Fitted", out: Path) -> str:
@@ -156,9 +167,10 @@ def _summary(fitted: "Fitted", out: Path) -> str:
     assert fitted.task is not None
     primary = fitted.task.metrics[0]
     kind = primary.name.removesuffix("_held_out").removesuffix("_seen")
-    scores = [f"{fitted.metrics[f'{kind}_seen']:.2f} {primary.unit}"]
+    called = "" if primary.unit else "IoU "  # a unit says enough
+    scores = [called + _in_words(fitted.metrics[f"{kind}_seen"], primary.unit)]
     if primary.name.endswith("_held_out"):
-        held_out = f"{fitted.metrics[primary.name]:.2f} {primary.unit}"
+        held_out = _in_words(fitted.metrics[primary.name], primary.unit)
         scores = [f"{scores[0]} seen", f"{held_out} held out"]
     raw, words = fitted.signal.raw
     return (

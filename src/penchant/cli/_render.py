@@ -20,15 +20,18 @@ def render(
     scale: Annotated[
         float,
         option(
-            "X", "New pixels a pixel, along each side; of a sound new frames a frame.", default=1
+            "X",
+            "New pixels a pixel (or voxels a voxel), along each side; of a sound new frames a "
+            "frame; a mesh is drawn on 128 times as many cells a side.",
+            default=1,
         ),
     ] = 1.0,
     region: Annotated[
         str | None,
         option(
             '"LEFT,TOP,RIGHT,BOTTOM"',
-            "A part of the picture, in its pixels; of a sound START,END in seconds; of other "
-            "signals borders in their own units.",
+            "A part of the picture, in its pixels; of a sound START,END in seconds; of a "
+            "volume I,J,K,I,J,K in voxels.",
             default="the whole",
         ),
     ] = None,
@@ -36,8 +39,8 @@ def render(
         str | None,
         option(
             '"X,Y"',
-            "Print the value at one point, in the picture's pixels or a sound's seconds, and "
-            "write nothing.",
+            "Print the value at one point, in the picture's pixels, a sound's seconds, a volume's "
+            "voxels or a mesh's units (X,Y,Z), and write nothing.",
         ),
     ] = None,
     out: Annotated[
