@@ -12,6 +12,7 @@ from PIL import Image
 
 from penchant.pages import number, quantity
 from penchant.report import _words as words
+from penchant.report._slices import on_paper
 from penchant.study import Reconstruction, Results
 
 ERROR_COLOURS = "magma"
@@ -25,6 +26,9 @@ class Form:
     side: int
     quality: int | None = None
 
+
+_SHOWN = {"volume": "three middle slices", "mesh": "two views of its surface"}
+"""What is seen of signals that are no pictures."""
 
 _FORMS = (
     Form(1024),
@@ -99,7 +103,7 @@ def gallery(results: Results, designs: Sequence[str], budget: int) -> Gallery:
         budget: characters that all data addresses together may take.
     """
     by_signal: dict[str, dict[str, Reconstruction]] = {}
-    drawn = [shown for shown in results.reconstructions if shown.kind == "picture"]
+    drawn = [shown for one in results.reconstructions if (shown := on_paper(one)) is not None]
     for shown in drawn:
         by_signal.setdefault(shown.signal, {})[shown.design] = shown
     names = list(by_signal)
@@ -152,8 +156,8 @@ def _panel(
     height, width = shown.values.shape[:2]
     picture = address(shown.values, form)
     if not shown.design:
-        alt = f"{shown.signal}, the original: {width} × {height} pixels"
-        return Panel("", picture, alt, f"{width} × {height} pixels")
+        size = _SHOWN.get(shown.kind, f"{width} × {height} pixels")
+        return Panel("", picture, f"{shown.signal}, the original: {size}", size)
     score = picture_score(results, shown)
     alt = f"{shown.signal} as {shown.design} reconstructs it{f', {score}' if score else ''}"
     if original is None or original.values.shape[:2] != shown.values.shape[:2]:

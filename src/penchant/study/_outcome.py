@@ -19,7 +19,7 @@ from penchant.study._store import Store
 from penchant.study._tuning import Tried
 from penchant.study._verdicts import verdicts
 from penchant.study._warnings import run_warnings
-from penchant.tasks import GridTask, Metric, Task
+from penchant.tasks import GridTask, MeshTask, Metric, Task
 from penchant.version import __version__
 
 
@@ -123,7 +123,7 @@ class Outcome:
 
     def _reconstructions(self) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):
-            if not isinstance(task, GridTask):
+            if not isinstance(task, GridTask | MeshTask):
                 continue
             facts = task.header.kind, getattr(task.header, "rate", 0)
             yield Reconstruction(task.name, "", 0, task.values, *facts)

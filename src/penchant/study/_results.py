@@ -75,7 +75,7 @@ class Reconstruction:
     seed: int
     values: Float[np.ndarray, "*grid channels"]
     """Of a picture in [0, 1]; 1 channel is grey, 3 are red, green and blue. Of a sound frames ×
-    channels in [-1, 1]."""
+    channels in [-1, 1]; of a volume i × j × k × channels in [0, 1]; of a mesh views of it."""
     kind: str = "picture"
     """As the header of a network's file has it: picture, sound, ..."""
     rate: int = 0
