@@ -350,7 +350,7 @@ def test_a_header_from_outside_is_checked(change: dict[str, object], message: st
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Decoding(region=(0, 0, 0, 1)), "6 borders of a volume"),
+        (Decoding(region=(0, 0, 0, 1)), "6 numbers are needed"),
         (Decoding(region=(0, 0, 0, 1, 1, 9)), "region=0 to 9"),
         (Decoding(scale=-1), "scale=-1"),
         (Decoding(scale=200), "more than 100 million"),
