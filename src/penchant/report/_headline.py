@@ -193,7 +193,8 @@ def _better_by(results: Results, verdict: Verdict) -> str:
     amount = _amount(results, abs(verdict.mean_difference))
     kind, _, samples = results.metric.partition("_")
     if kind in {"psnr", "ssim", "snr"} and samples in {"held_out", "seen"}:
-        asked = "samples" if kind == "snr" else "pixels"
+        voxels = "voxels" if results.plan.get("noun") == "volume" else "pixels"
+        asked = "samples" if kind == "snr" else voxels
         pixels = f"reconstructs {samples.replace('_', '-')} {asked} {amount} better"
         return pixels + (" in SSIM" if kind == "ssim" else "")
     more = "more" if reading.higher_is_better(results) else "less"

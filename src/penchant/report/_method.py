@@ -101,6 +101,8 @@ def _size(shown: Reconstruction) -> str:
     shape = shown.values.shape[:-1]
     if shown.kind == "sound":
         return f"{shape[0] / shown.rate:.3g} s at {shown.rate:,} Hz"
+    if shown.kind == "mesh":  # what is kept of it are views
+        return "a closed surface"
     if shown.kind == "picture":
         shape = shape[::-1]
     return f"{' × '.join(map(str, shape))} {'pixels' if shown.kind == 'picture' else 'samples'}"
