@@ -143,7 +143,8 @@ class Fitted:
             view: which of a scene's views.
 
         Returns:
-            A picture: rows × columns × channels, in [0, 1].
+            A picture: rows × columns × channels, in [0, 1]. A volume: i × j × k × channels, in
+            its file's values. A mesh: vertices and faces, in its file's units.
 
         Raises:
             PenchantError: a region outside the signal, more than 100 million samples, or what
