@@ -92,8 +92,10 @@ def test_help_repeats_the_plans_defaults() -> None:
 def test_help_repeats_the_fits_defaults() -> None:
     shown = _shown_defaults("fit")
     usual = FITS["picture"]
-    scene, sound = FITS["radiance"], FITS["sound"]
-    assert sound.size is None
-    assert shown["size"] == f"{usual.size}; {scene.size} of a scene; all of a sound"
-    steps = f"{usual.steps}; {scene.steps} of a scene; {sound.steps} of a sound"
-    assert shown["steps"] == steps
+    scene, sound, volume, mesh = (FITS[k] for k in ("radiance", "sound", "volume", "mesh"))
+    assert sound.size is None and volume.size == mesh.size
+    others = f"{scene.size} of a scene; {volume.size} of a volume or mesh; all of a sound"
+    assert shown["size"] == f"{usual.size}; {others}"
+    assert shown["steps"].startswith(f"{usual.steps}; {scene.steps} of a scene; ")
+    for kind, one in (("sound", sound), ("volume", volume), ("mesh", mesh)):
+        assert re.search(rf"{one.steps} of [^;]*{kind}", shown["steps"]), kind

@@ -6,7 +6,7 @@ from penchant.study._design import Design as Design
 from penchant.study._executors import WorkerError as WorkerError
 from penchant.study._families import FAMILIES as FAMILIES
 from penchant.study._families import design as design
-from penchant.study._fitted import FITS as FITS
+from penchant.study._fit_defaults import FITS as FITS
 from penchant.study._fitted import Fitted as Fitted
 from penchant.study._fitted import fit as fit
 from penchant.study._fitted import fit_task as fit_task

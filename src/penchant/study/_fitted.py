@@ -16,6 +16,7 @@ from penchant.divergences import L2
 from penchant.errors import PenchantError
 from penchant.files import write_whole
 from penchant.study._families import design
+from penchant.study._fit_defaults import FITS, Fit
 from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._jobs import final_score
 from penchant.study._layered import Layered
@@ -33,60 +34,6 @@ from penchant.tasks import (
     load_task,
 )
 from penchant.training import Recipe, Training
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What `fit` does where its user does not say."""
-
-    design: Mapping[str, object]
-    """Fields of the design where its activation is left open."""
-    width: int
-    steps: int
-    size: int | None
-    """Samples along the longest side; None takes all."""
-    batch: int = Recipe.batch
-    """Samples a step."""
-    suited: Callable[[Task], Mapping[str, object]] = lambda task: {}
-    """More fields, by what the signal is; where neither activation nor encoding is chosen."""
-
-
-def _grid_of(task: Task) -> dict[str, object]:
-    """Give a sound a grid of fewer numbers than training sees: three quarters of them."""
-    nodes = max(2, round(0.74 * task.seen_values() / task.outputs))
-    grid = {"levels": 1, "coarsest": 2, "finest": nodes, "table": nodes}
-    return {"encoding": "grid", "per_level": min(64, task.outputs), "depth": 2, **grid}
-
-
-FITS = {
-    "picture": Fit({"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, 600, 256),
-    "sound": Fit(
-        {"activation": "relu", "optimizer": "adam"},
-        width=16,
-        steps=800,
-        size=None,
-        batch=32768,
-        suited=_grid_of,
-    ),
-    "radiance": Fit(
-        {
-            "activation": "gelu",
-            "encoding": "nerf",
-            "optimizer": "adam",
-            "learning_rate": 1e-2,
-        },
-        width=64,
-        steps=3000,
-        size=100,
-        batch=1024,
-    ),
-    "volume": Fit(
-        {"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, steps=1000, size=64
-    ),
-    "mesh": Fit({"activation": "finer", "scale": 10, "learning_rate": 1e-3}, 128, 1000, size=64),
-}
-"""By kind of signal: chosen for what a network can represent (seen samples), where a study's
-defaults fill in well."""
 
 BETWEEN_LOOKS = 10
 """Steps between two looks at the target and the listener."""
@@ -278,7 +225,7 @@ def fit_task(
     Args:
         signal: a path, a `Picture`, or a task, which stays as it is.
         size: samples along the longest side, for a path; by default `Fit.size`.
-        held_out: samples that training must not see; by default `Fit.held_out`.
+        held_out: samples that training must not see; by default the kind's own.
 
     Raises:
         PenchantError: a signal that does not load or is none, or words for a task that is made.
