@@ -13,7 +13,8 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="[SIGNALS]",
-            help="Files or folders of pictures to reconstruct, or data to classify: digits, "
+            help="What to reconstruct: files or folders of pictures, sounds, volumes, closed "
+            "meshes, or folders of posed pictures; or data to classify: digits, "
             "fashion-mnist, breast-cancer, spoken-digits, a .npz with inputs and labels, or a "
             "folder with one subfolder of pictures or recordings a class, each with options after "
             "a colon (digits:samples=500,size=4: classes, samples, test, size, shift, transfer). "
