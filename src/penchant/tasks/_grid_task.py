@@ -6,6 +6,7 @@ signal itself.
 """
 
 import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks._evaluate import evaluate
 from penchant.tasks._held_out import HeldOut
-from penchant.tasks._scores import band_errors
+from penchant.tasks._scores import band_errors, psnr, ssim_map
 from penchant.tasks._signed import signed_answering, signed_divergence, unsigned
 from penchant.tasks._task import Metric, Score, Split, Task
 
@@ -56,7 +57,10 @@ class GridTask(Task):
     noise: float
     nyquist: float
 
-    part_metrics: ClassVar[tuple[Metric, ...]]
+    part_metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("psnr", "dB", margin=0.5),
+        Metric("ssim", "", margin=0.01, watched=False),
+    )
     """The metrics of one part, seen or held out, which is added to their names."""
     lowest: ClassVar[float] = 0.0
     """The least value there is; the largest is 1."""
@@ -114,7 +118,6 @@ class GridTask(Task):
     def points(self) -> Float[Tensor, "samples inputs"]:
         """Every sample's coordinates, in the order of the values."""
 
-    @abstractmethod
     def scores(
         self,
         prediction: Float[np.ndarray, "*grid channels"],
@@ -123,7 +126,7 @@ class GridTask(Task):
         *,
         final: bool,
     ) -> dict[str, float]:
-        """Score a reconstruction, part by part.
+        """Score a reconstruction, part by part: here by PSNR, and at the end by SSIM.
 
         Args:
             prediction: in the signal's own values.
@@ -134,10 +137,20 @@ class GridTask(Task):
         Returns:
             Each part's metrics, by name with the part behind it.
         """
+        similarity = ssim_map(prediction, truth) if final else None
+        metrics: dict[str, float] = {}
+        for part, chosen in parts.items():
+            metrics[f"psnr_{part}"] = psnr(prediction[chosen], truth[chosen])
+            if similarity is not None:
+                metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
+        return metrics
 
-    @abstractmethod
     def estimate(self, truth: Float[np.ndarray, "*grid channels"], error: float) -> float:
-        """Return the watched seen metric at a mean squared error of the targets."""
+        """Return the watched seen metric at a mean squared error of the targets.
+
+        Here PSNR; targets lie twice as far apart as values.
+        """
+        return -10 * math.log10(error / 4) if error > 0 else math.inf
 
     @staticmethod
     def to_targets(values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:

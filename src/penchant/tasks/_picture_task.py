@@ -1,12 +1,9 @@
 """Reconstruct a picture from its samples: a pixel's centre in, its colour out."""
 
-import math
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from penchant.nn import PictureNet
@@ -15,8 +12,7 @@ from penchant.tasks._held_out import HeldOut
 from penchant.tasks._picture import Picture
 from penchant.tasks._picture_header import PictureHeader
 from penchant.tasks._points import pixel_coordinates
-from penchant.tasks._scores import psnr, ssim_map
-from penchant.tasks._task import Metric, Split
+from penchant.tasks._task import Split
 
 
 class PictureTask(GridTask):
@@ -48,10 +44,6 @@ class PictureTask(GridTask):
 
     picture: Picture
     noun = "picture"
-    part_metrics = (
-        Metric("psnr", "dB", margin=0.5),
-        Metric("ssim", "", margin=0.01, watched=False),
-    )
 
     def __init__(
         self, picture: Picture, held_out: str | HeldOut = "none", noise: float = 0.0
@@ -75,30 +67,9 @@ class PictureTask(GridTask):
         height, width, channels = self.values.shape
         return PictureHeader(name=self.name, outputs=channels, height=height, width=width)
 
-    def estimate(self, truth: Float[np.ndarray, "height width channels"], error: float) -> float:
-        """Return the PSNR: targets lie twice as far apart as values."""
-        return -10 * math.log10(error / 4) if error > 0 else math.inf
-
     def wrapped(self, network: nn.Module, split: Split) -> nn.Module:
         """Show a network that makes whole pictures the part that training sees."""
         if isinstance(network, PictureNet):
             height, width = self.values.shape[:2]
             network.see(split.inputs, split.targets, height, width)
         return network
-
-    def scores(
-        self,
-        prediction: Float[np.ndarray, "height width channels"],
-        truth: Float[np.ndarray, "height width channels"],
-        parts: Mapping[str, Bool[np.ndarray, "height width"]],
-        *,
-        final: bool,
-    ) -> dict[str, float]:
-        """Score a picture by PSNR, and at the end by SSIM; see `GridTask.scores`."""
-        similarity = ssim_map(prediction, truth) if final else None
-        metrics: dict[str, float] = {}
-        for part, chosen in parts.items():
-            metrics[f"psnr_{part}"] = psnr(prediction[chosen], truth[chosen])
-            if similarity is not None:
-                metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
-        return metrics

@@ -1,19 +1,14 @@
 """Reconstruct a volume from its samples: a voxel's centre in, its values out."""
 
-import math
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from penchant.tasks._grid_task import GridTask
 from penchant.tasks._held_out import HeldOut
 from penchant.tasks._points import lattice
-from penchant.tasks._scores import psnr, ssim_map
-from penchant.tasks._task import Metric
 from penchant.tasks._volume import Volume
 from penchant.tasks._volume_header import VolumeHeader
 
@@ -45,10 +40,6 @@ class VolumeTask(GridTask):
 
     volume: Volume
     noun = "volume"
-    part_metrics = (
-        Metric("psnr", "dB", margin=0.5),
-        Metric("ssim", "", margin=0.01, watched=False),
-    )
 
     def __init__(
         self, volume: Volume, held_out: str | HeldOut = "none", noise: float = 0.0
@@ -77,24 +68,3 @@ class VolumeTask(GridTask):
     def header(self) -> VolumeHeader:
         """The volume's size, range, type and place."""
         return VolumeHeader.of(self.volume)
-
-    def estimate(self, truth: Float[np.ndarray, "i j k channels"], error: float) -> float:
-        """Return the PSNR: targets lie twice as far apart as values."""
-        return -10 * math.log10(error / 4) if error > 0 else math.inf
-
-    def scores(
-        self,
-        prediction: Float[np.ndarray, "i j k channels"],
-        truth: Float[np.ndarray, "i j k channels"],
-        parts: Mapping[str, Bool[np.ndarray, "i j k"]],
-        *,
-        final: bool,
-    ) -> dict[str, float]:
-        """Score a volume by PSNR, and at the end by SSIM; see `GridTask.scores`."""
-        similarity = ssim_map(prediction, truth) if final else None
-        metrics: dict[str, float] = {}
-        for part, chosen in parts.items():
-            metrics[f"psnr_{part}"] = psnr(prediction[chosen], truth[chosen])
-            if similarity is not None:
-                metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
-        return metrics
