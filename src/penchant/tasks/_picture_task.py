@@ -36,6 +36,7 @@ class PictureTask(GridTask):
         PenchantError: an unknown pattern, a picture too small for it, or noise outside [0, 1].
 
     Example:
+        >>> import numpy as np
         >>> picture = Picture("grey", np.full((4, 8, 1), 0.5, np.float32))
         >>> task = PictureTask(picture, held_out="checkerboard")
         >>> task.seen_values(), task.nyquist, [metric.name for metric in task.metrics]

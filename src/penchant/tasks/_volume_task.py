@@ -32,6 +32,7 @@ class VolumeTask(GridTask):
         PenchantError: an unknown pattern, a volume too small for it, or noise outside [0, 1].
 
     Example:
+        >>> import numpy as np
         >>> volume = Volume("grey", np.full((4, 4, 8, 1), 0.5, np.float32))
         >>> task = VolumeTask(volume, held_out="checkerboard")
         >>> task.inputs, task.seen_values(), task.nyquist
