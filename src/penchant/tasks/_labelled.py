@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from penchant.errors import PenchantError
+from penchant.tasks._values import read_only
 
 MAX_VALUES = 2**28
 """The most numbers that a data set may hold: 1 GiB once they are float32."""
@@ -135,7 +136,7 @@ def _inputs(name: str, given: np.ndarray) -> np.ndarray:
             f"finite, the first is sample {wrong.argmax()}; fill in or leave out such samples"
         )
     with np.errstate(over="ignore"):
-        inputs = _read_only(given, np.uint8 if given.dtype == np.uint8 else np.float32)
+        inputs = read_only(given, np.uint8 if given.dtype == np.uint8 else np.float32)
     if inputs.dtype != np.uint8 and not np.isfinite(inputs).all():
         raise PenchantError(
             f"Labelled {name!r}: inputs reach {np.abs(given).max():g}, beyond float32's 3.4e38; "
@@ -162,7 +163,7 @@ def _labels(name: str, given: np.ndarray, samples: int) -> np.ndarray:
             f"Labelled {name!r}: labels from {given.min()} to {given.max()}; classes are counted "
             "from 0 without gaps"
         )
-    return _read_only(given, np.int64)
+    return read_only(given, np.int64)
 
 
 def _check_classes(name: str, labels: np.ndarray, classes: tuple[str, ...], test: int) -> None:
@@ -190,13 +191,3 @@ def _check_classes(name: str, labels: np.ndarray, classes: tuple[str, ...], test
             f"sample{'' if counts[few] == 1 else 's'}{outside}; each "
             f"class needs at least {MIN_PER_CLASS}, so that some can be learnt from and some asked"
         )
-
-
-def _read_only(given: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
-    """Return a contiguous array that nobody else can write to, copied only where it must be."""
-    array = np.ascontiguousarray(given, dtype=dtype)
-    if array.flags.writeable:
-        if np.shares_memory(array, given):
-            array = array.copy()
-        array.flags.writeable = False
-    return array

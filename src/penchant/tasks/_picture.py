@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penchant.errors import PenchantError
+from penchant.tasks._values import check_unit, read_only
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,20 +55,13 @@ class Picture:
 
     def __post_init__(self) -> None:
         """Hold the values to what every reader counts on."""
-        values = np.ascontiguousarray(self.values, dtype=np.float32)
+        values = read_only(self.values, np.float32)
         if values.ndim != 3 or values.shape[2] not in (1, 3) or min(values.shape[:2]) < 2:
             raise PenchantError(
                 f"Picture {self.name!r}: values of shape {values.shape}; "
                 "a picture is height × width × 1 or 3 channels, at least 2 × 2"
             )
-        if not (values.min() >= 0 and values.max() <= 1):  # so that nan fails too
-            raise PenchantError(
-                f"Picture {self.name!r}: values reach from {values.min():g} to {values.max():g}; "
-                "they must be finite and within [0, 1]"
-            )
-        if values.flags.writeable:
-            values = values.copy()
-            values.flags.writeable = False
+        check_unit(f"Picture {self.name!r}", values)
         object.__setattr__(self, "values", values)
 
     def __reduce__(self) -> tuple[Any, ...]:

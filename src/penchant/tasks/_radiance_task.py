@@ -24,7 +24,7 @@ from penchant.tasks._posed_pictures import PosedPictures
 from penchant.tasks._radiance_header import RadianceHeader
 from penchant.tasks._ray_renderer import SAMPLES, RayRenderer
 from penchant.tasks._scene_cube import SceneCube
-from penchant.tasks._scores import PSNR_CAP
+from penchant.tasks._scores import decibels
 from penchant.tasks._task import Metric, Score, Split, Task
 
 _VERSION = 1  # part of the fingerprint: raise it whenever the same scene would score otherwise
@@ -332,7 +332,7 @@ def _error(outputs: Float[Tensor, "rays 3"], truth: Float[Tensor, "rays 3"]) -> 
 
 def _decibels(errors: Sequence[float]) -> float:
     """Return the PSNR of parts of equal size, together."""
-    return min(PSNR_CAP, -10 * math.log10(max(sum(errors) / len(errors), 1e-300)))
+    return decibels(sum(errors) / len(errors))
 
 
 def _again(scene: PosedPictures, held_out: str, degree: int, samples: int) -> RadianceTask:

@@ -40,8 +40,16 @@ def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) 
         return math.nan
     difference = prediction.astype(np.float64).clip(0, 1) - truth
     error = float(np.mean(difference**2))
-    if math.isnan(error):
-        return math.nan
+    return math.nan if math.isnan(error) else decibels(error)
+
+
+def decibels(error: float) -> float:
+    """Return the PSNR of a mean squared error of values in [0, 1], at most 120.
+
+    Example:
+        >>> decibels(0.01), decibels(0.0)
+        (20.0, 120.0)
+    """
     return min(PSNR_CAP, -10 * math.log10(max(error, 1e-300)))
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from penchant.errors import PenchantError
 from penchant.tasks._sound_file import read_frames
+from penchant.tasks._values import read_only
 
 MAX_FRAMES = 2**23
 """The longest sound that is reconstructed: with more, neighbours' times in single precision, on
@@ -49,7 +50,7 @@ class Sound:
 
     def __post_init__(self) -> None:
         """Hold the samples to what every reader counts on."""
-        samples = np.ascontiguousarray(self.samples, dtype=np.float32)
+        samples = read_only(self.samples, np.float32)
         if samples.ndim != 2 or len(samples) < 2 or not 1 <= samples.shape[1] <= MAX_CHANNELS:
             raise PenchantError(
                 f"Sound {self.name!r}: samples of shape {samples.shape}; a sound is frames × "
@@ -66,9 +67,6 @@ class Sound:
                 f"Sound {self.name!r}: {self.rate} samples a second; from 1 to {MAX_RATE:,} are "
                 "taken"
             )
-        if samples.flags.writeable:
-            samples = samples.copy()
-            samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
 
     def __reduce__(self) -> tuple[Any, ...]:

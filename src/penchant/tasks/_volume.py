@@ -16,6 +16,7 @@ from jaxtyping import Float, Shaped
 
 from penchant.errors import PenchantError
 from penchant.tasks._picture import _area_weights
+from penchant.tasks._values import check_unit, read_only
 from penchant.tasks._volume_files import Placed, ending, read
 
 if TYPE_CHECKING:
@@ -57,20 +58,13 @@ class Volume:
 
     def __post_init__(self) -> None:
         """Hold the values to what every reader counts on."""
-        values = np.ascontiguousarray(self.values, dtype=np.float32)
+        values = read_only(self.values, np.float32)
         if values.ndim != 4 or values.shape[3] < 1 or min(values.shape[:3]) < 2:
             raise PenchantError(
                 f"Volume {self.name!r}: values of shape {values.shape}; a volume is i × j × k × "
                 "channels, at least 2 × 2 × 2 × 1"
             )
-        if not (values.min() >= 0 and values.max() <= 1):  # so that nan fails too
-            raise PenchantError(
-                f"Volume {self.name!r}: values reach from {values.min():g} to {values.max():g}; "
-                "they must be finite and within [0, 1]"
-            )
-        if values.flags.writeable:
-            values = values.copy()
-            values.flags.writeable = False
+        check_unit(f"Volume {self.name!r}", values)
         object.__setattr__(self, "values", values)
 
     def __reduce__(self) -> tuple[Any, ...]:
