@@ -22,7 +22,7 @@ from penchant.study._design import Design
 from penchant.study._families import design
 from penchant.study._fully_connected import CoordinateDesign, FullyConnected
 from penchant.study._layered import Layered
-from penchant.tasks import PictureHeader, SignalHeader, Task, read_header
+from penchant.tasks import PictureHeader, SignalHeader, Split, Task, read_header
 from penchant.version import __version__
 
 LARGEST = 1_000_000_000
@@ -92,9 +92,9 @@ def read_model(
     return network, one, signal
 
 
-def network_from(tensors: bytes, design: Design, task: Task, seed: int) -> nn.Module:
-    """Build a design's network and fill it with stored tensors."""
-    network = task.wrapped(design.build(task.shape, task.outputs, seed), task.split(seed))
+def network_from(tensors: bytes, design: Design, task: Task, split: Split, seed: int) -> nn.Module:
+    """Build a design's network, for a seed's split of a task, and fill it with stored tensors."""
+    network = task.wrapped(design.build(task.shape, task.outputs, seed), split)
     network.load_state_dict(load_tensors(tensors))
     return network
 

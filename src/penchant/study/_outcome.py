@@ -131,7 +131,7 @@ class Outcome:
             for job in self.jobs:
                 if job.task == index and job.seed == 0:
                     tensors = self.store.network(self._id(job))
-                    network = network_from(tensors, job.settings, task, seed=0)
+                    network = network_from(tensors, job.settings, task, split, seed=0)
                     divergence = job.settings.divergence_of(task)
                     values = split.reconstruct(task.answering(network, divergence))
                     yield Reconstruction(task.name, job.design, 0, values, *facts)
