@@ -227,10 +227,14 @@ def address(picture: Float[np.ndarray, "height width channels"], form: Form) -> 
 def _error_address(difference: Float[np.ndarray, "height width"], form: Form, limit: float) -> str:
     image = Image.fromarray(difference.astype(np.float32))
     image = image.resize(_reduced(image.size, form.side), Image.Resampling.BOX)
-    level = np.clip(np.asarray(image) / limit, 0, 1) * (_ERROR_LEVELS - 1)
-    coded = Image.fromarray(np.rint(level).astype(np.uint8), mode=None)
-    coded = coded.convert("P")
-    coded.putpalette([int(value) for colour in error_palette() for value in colour])
+    return coloured(np.clip(np.asarray(image) / limit, 0, 1))
+
+
+def coloured(level: Float[np.ndarray, "height width"]) -> str:
+    """Draw levels from 0 to 1 in the error palette's colours, as a data address."""
+    whole = np.rint(level * (_ERROR_LEVELS - 1)).astype(np.uint8)
+    coded = Image.fromarray(whole).convert("P")
+    coded.putpalette([value for colour in error_palette() for value in colour])
     return _data(coded, "png")
 
 

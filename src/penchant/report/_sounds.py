@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from penchant.report._pictures import error_palette, picture_score
+from penchant.report._pictures import coloured, picture_score
 from penchant.study import Reconstruction, Results
 from penchant.tasks import loudest
 
@@ -192,21 +192,10 @@ def spectrogram(samples: Float[np.ndarray, " frames"], strongest: float) -> str:
     """
     power = np.maximum(_power(samples), 1e-30) / max(strongest, 1e-30)
     level = np.clip(1 + 10 * np.log10(power) / RANGE, 0, 1)[::-1]
-    palette = error_palette()
     image = Image.fromarray(np.rint(255 * level).astype(np.uint8))
     size = min(COLUMNS, image.size[0]), min(128, image.size[1])
     image = image.resize(size, Image.Resampling.BOX)
-    coded = Image.fromarray(
-        np.rint(np.asarray(image) / 255 * (len(palette) - 1)).astype(np.uint8)
-    ).convert("P")
-    coded.putpalette([part for colour in palette for part in colour])
-    return f"data:image/png;base64,{_coded(coded)}"
-
-
-def _coded(image: Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode()
+    return coloured(np.asarray(image) / 255)
 
 
 def _player(values: Float[np.ndarray, "frames channels"], rate: int) -> str:
