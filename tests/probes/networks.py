@@ -129,3 +129,18 @@ def assert_untouched(network: nn.Module, before: dict[str, object]) -> None:
         assert torch.equal(one, other), name
     assert torch.equal(before.pop("stream"), after.pop("stream"))
     assert before == after
+
+
+class Series(nn.Module):
+    """A Fourier series, linear in its weights: its kernel knows every frequency's rate."""
+
+    def __init__(self, sizes: dict[float, float]) -> None:
+        super().__init__()
+        self.frequencies = torch.tensor(list(sizes), dtype=torch.float64)
+        self.sizes = torch.tensor(list(sizes.values()), dtype=torch.float64)
+        self.weight = nn.Parameter(torch.zeros(2 * len(sizes), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = 2 * torch.pi * x * self.frequencies
+        waves = torch.cat([angles.sin() * self.sizes, angles.cos() * self.sizes], 1)
+        return waves @ self.weight[:, None]

@@ -1,6 +1,7 @@
 import pytest
 import torch
-from torch import Tensor, nn
+from probes.networks import Series
+from torch import nn
 
 from penchant.errors import PenchantError
 from penchant.nn import CoordinateNet, Gaussian, NeRF, RandomFourier, Sine
@@ -15,27 +16,12 @@ from penchant.probes import (
 from penchant.probes._segments import segments, tapered_power
 
 
-class Line(nn.Module):
-    """A linear model of waves of known sizes."""
-
-    def __init__(self, sizes: dict[float, float]) -> None:
-        super().__init__()
-        self.frequencies = torch.tensor(list(sizes), dtype=torch.float64)
-        self.sizes = torch.tensor(list(sizes.values()), dtype=torch.float64)
-        self.weight = nn.Parameter(torch.zeros(2 * len(sizes), dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        angles = 2 * torch.pi * x * self.frequencies
-        waves = torch.cat([angles.sin() * self.sizes, angles.cos() * self.sizes], 1)
-        return waves @ self.weight[:, None]
-
-
 def test_a_linear_model_of_waves_has_its_own_sizes() -> None:
-    found = kernel_spectrum(Line({4.0: 1.0, 12.0: 0.5}), 1, draws=100)
+    found = kernel_spectrum(Series({4.0: 1.0, 12.0: 0.5}), 1, draws=100)
     # Four fifths of the power at 4, with Hann's window half a cycle to each side.
     assert float(found.power[:15].sum()) == pytest.approx(0.8, abs=0.03)
     assert float(found.frequencies[found.power.argmax()]) == 4
-    assert bandwidth(Line({4.0: 1.0}), 1) == pytest.approx(4.4, abs=0.3)
+    assert bandwidth(Series({4.0: 1.0}), 1) == pytest.approx(4.4, abs=0.3)
 
 
 def test_random_moves_have_the_kernels_spectrum() -> None:

@@ -2,28 +2,13 @@ import math
 
 import pytest
 import torch
-from probes.networks import assert_untouched, state_of
-from torch import Tensor, nn
+from probes.networks import Series, assert_untouched, state_of
+from torch import nn
 
 from penchant.errors import PenchantError
 from penchant.nn import CoordinateNet
 from penchant.probes import frequency_speed, frequency_training, tangent_kernel
 from penchant.randomness import generator
-
-
-class Series(nn.Module):
-    """A Fourier series, linear in its weights: its kernel knows every frequency's rate."""
-
-    def __init__(self, sizes: dict[float, float]) -> None:
-        super().__init__()
-        self.frequencies = torch.tensor(list(sizes), dtype=torch.float64)
-        self.sizes = torch.tensor(list(sizes.values()), dtype=torch.float64)
-        self.weight = nn.Parameter(torch.zeros(2 * len(sizes), dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        angles = 2 * torch.pi * x * self.frequencies
-        waves = torch.cat([angles.sin() * self.sizes, angles.cos() * self.sizes], 1)
-        return waves @ self.weight[:, None]
 
 
 def small(outputs: int = 1) -> nn.Module:
