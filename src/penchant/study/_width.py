@@ -1,7 +1,7 @@
 """Choosing widths: a family's own, below half the seen values, or equal in parameters if asked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 from penchant.nn import count_parameters
@@ -28,9 +28,8 @@ def with_widths(
 
     The common width of a family's designs is its usual one or, for families without, the largest up
     to 256 at which none of them has more parameters than half the seen values; beyond that a
-    network can learn its samples by heart. With
-    ``match="parameters"`` baselines keep it, and each other design takes the width whose number of
-    parameters is nearest to its baseline's.
+    network can learn its samples by heart. With ``match="parameters"`` only baselines share it,
+    and each other design takes the width whose number of parameters is nearest to its baseline's.
 
     Args:
         designs: resolved, by label.
@@ -41,46 +40,47 @@ def with_widths(
     Returns:
         The designs with widths.
     """
-    shape = (task.shape, task.outputs)
-    free: dict[str, list[Design]] = {}  # a width is channels in one family and units in another
-    for design in designs.values():
-        if design.width is None and design.usual_width is None:
-            free.setdefault(design.family, []).append(design)
-    common = {family: _common(its_designs, task) for family, its_designs in free.items()}
+    shape, limit = (task.shape, task.outputs), task.seen_values() / 2
+    follows = {
+        label: baselines[label]
+        for label, design in designs.items()
+        if match == "parameters" and label != baselines[label] and not design.width
+    }
+    common = _common([one for label, one in designs.items() if label not in follows], task)
     chosen = {
         label: design.replaced(width=design.width or design.usual_width or common[design.family])
         for label, design in designs.items()
+        if label not in follows
     }
-    for design in chosen.values():  # what fits no such samples fails here
-        parameters(design, design.width or 0, *shape)
-    if match == "width":
-        return chosen
 
     def nearest(design: Design, reference: Design) -> Design:
         assert reference.width is not None
         target = parameters(reference, reference.width, *shape)
         below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
-        width = min(
-            (below, min(below + 1, 4096)),
-            key=lambda width: abs(parameters(design, width, *shape) - target),
-        )
-        return design.replaced(width=width)
+        above = min(below + 1, 4096)
+        size = parameters(design, above, *shape)
+        nearer = abs(size - target) < abs(parameters(design, below, *shape) - target)
+        fits = size <= limit or target > limit
+        return design.replaced(width=above if nearer and fits else below)
 
-    return {
-        label: design
-        if label == baselines[label] or designs[label].width
-        else nearest(design, chosen[baselines[label]])
-        for label, design in chosen.items()
-    }
+    chosen |= {label: nearest(designs[label], chosen[to]) for label, to in follows.items()}
+    for design in chosen.values():  # what fits no such samples fails here
+        parameters(design, design.width or 0, *shape)
+    return {label: chosen[label] for label in designs}
 
 
-def _common(designs: Sequence[Design], task: Task) -> int:
+def _common(designs: Sequence[Design], task: Task) -> dict[str, int]:
+    """Return the width of each family whose designs leave it open."""
     limit = task.seen_values() / 2
-    return _largest(
-        lambda width: all(
-            parameters(design, width, task.shape, task.outputs) <= limit for design in designs
-        )
-    )
+    free: dict[str, list[Design]] = {}  # a width is channels in one family and units in another
+    for design in designs:
+        if design.width is None and design.usual_width is None:
+            free.setdefault(design.family, []).append(design)
+
+    def fits(width: int, several: Sequence[Design]) -> bool:
+        return all(parameters(one, width, task.shape, task.outputs) <= limit for one in several)
+
+    return {family: _largest(partial(fits, several=several)) for family, several in free.items()}
 
 
 def _largest(fits: Callable[[int], bool], widest: int = WIDEST) -> int:
