@@ -331,6 +331,18 @@ def test_paths_are_relative_to_the_file(
     moved.rename(tmp_path)
 
 
+def test_path_begins_with_an_environment_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text("signals = ['$PICTURES/a.png', '${PICTURES}']\n", encoding="utf-8")
+    monkeypatch.setenv("PICTURES", "/elsewhere")
+    assert read_toml(file)[1] == ["/elsewhere/a.png", "/elsewhere"]
+    monkeypatch.delenv("PICTURES")
+    with pytest.raises(PenchantError, match=r"signal '\$PICTURES/a.png': \$PICTURES is not set"):
+        read_toml(file)
+
+
 @pytest.mark.parametrize(
     ("content", "parts"),
     [

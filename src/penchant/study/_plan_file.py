@@ -1,6 +1,7 @@
 """A plan as a file: `study.toml`, and the study files that people write.
 
-Paths in it are relative to the folder that it lies in.
+Paths in it are relative to the folder that it lies in, or begin with an environment variable, as in
+``$PENCHANT_DATA/kodak``: the file says what a study is about, and each machine where that lies.
 """
 
 import itertools
@@ -74,12 +75,20 @@ def read_toml(path: Path, profile: str | None = None) -> tuple[Plan, list[str]]:
         if isinstance(one, dict):
             one.update({name: _found(value, here) for name, value in one.items()})
     # Not pathlib's joining, which takes the dot from ./digits and leaves a data set's name.
-    places = [s if is_name(s) else os.path.join(here, s) for s in signals]  # noqa: PTH118
+    places = [s if is_name(s) else os.path.join(here, _expanded(s, path)) for s in signals]  # noqa: PTH118
     try:
         plan = Plan.of(plan_words(places, words))
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
     return plan, places
+
+
+def _expanded(signal: str, path: Path) -> str:
+    found = os.path.expandvars(signal)
+    first = Path(found).parts[0] if found else ""
+    if first.startswith("$"):
+        raise PenchantError(f"{path}: signal {signal!r}: {first} is not set; it names a folder")
+    return found
 
 
 def _relative(path: str, folder: Path) -> str:
