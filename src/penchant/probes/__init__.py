@@ -9,6 +9,8 @@ from penchant.probes._bandwidth import matching_scale as matching_scale
 from penchant.probes._bandwidth import suited_bandwidth as suited_bandwidth
 from penchant.probes._curvature import Curvature as Curvature
 from penchant.probes._curvature import largest_curvature as largest_curvature
+from penchant.probes._decision_boundary import DecisionBoundary as DecisionBoundary
+from penchant.probes._decision_boundary import decision_boundary as decision_boundary
 from penchant.probes._examine import Examination as Examination
 from penchant.probes._examine import examine as examine
 from penchant.probes._finding import Finding as Finding
@@ -41,6 +43,7 @@ __all__ = [
     "ActivityReport",
     "BlockShare",
     "Curvature",
+    "DecisionBoundary",
     "Examination",
     "Finding",
     "FrequencySpeed",
@@ -59,6 +62,7 @@ __all__ = [
     "TangentKernel",
     "activity",
     "bandwidth",
+    "decision_boundary",
     "examine",
     "frequency_speed",
     "frequency_training",
