@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError
 from penchant.study import Study
-from penchant.tasks import Teacher, TeacherTask, is_teacher, load_teacher
+from penchant.tasks import Teacher, TeacherTask, is_drawn, load_drawn
 
 SIZES = [(2, 1, 1), (2, 8, 3), (10, 4, 3), (100, 4, 3), (1000, 16, 2)]
 """(inputs, ridges, degree)."""
@@ -102,15 +102,15 @@ def test_scores_are_explained_variance() -> None:
 
 
 def test_names_and_fingerprints() -> None:
-    same = load_teacher("teacher: samples=1000,inputs=7,noise=.10")
+    same = load_drawn("teacher: samples=1000,inputs=7,noise=.10")
     assert same.name == "teacher:inputs=7"
     assert same.fingerprint == TeacherTask(inputs=7).fingerprint
     others = [TeacherTask(inputs=7, **{word: 20}) for word in ("samples", "noise", "test")]
     assert len({task.fingerprint for task in others} | {same.fingerprint}) == 4
     revived = pickle.loads(pickle.dumps(same))
     assert (revived.name, revived.fingerprint) == (same.name, same.fingerprint)
-    assert is_teacher("teacher") and is_teacher(same)
-    assert not is_teacher("./teacher") and not is_teacher("teachers:inputs=3")
+    assert is_drawn("teacher") and is_drawn(same)
+    assert not is_drawn("./teacher") and not is_drawn("teachers:inputs=3")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_names_and_fingerprints() -> None:
 )
 def test_bad_words_are_said_in_one_line(text: str, message: str) -> None:
     with pytest.raises(PenchantError) as error:
-        load_teacher(text)
+        load_drawn(text)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 

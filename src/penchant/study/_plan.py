@@ -24,9 +24,9 @@ from penchant.tasks import (
     Labelled,
     PictureTask,
     Task,
+    is_drawn,
     is_labelled,
     is_sound,
-    is_teacher,
     kind_of,
     source_and_options,
 )
@@ -301,7 +301,7 @@ def plan_words(signals: Iterable[object], words: dict[str, Any]) -> dict[str, An
 
 
 def _is_data(signal: object) -> bool:
-    named = is_labelled(signal) or is_teacher(signal)
+    named = is_labelled(signal) or is_drawn(signal)
     return named or isinstance(signal, Labelled | ClassificationTask)
 
 
@@ -374,4 +374,4 @@ def parse_vary(texts: list[str]) -> dict[str, list[Any]]:
 def is_name(signal: str) -> bool:
     """Tell the name of something that comes along, with options or without, from a path."""
     known = signal == BUILT_IN or source_and_options(signal)[0] in DATA_SETS
-    return known or is_teacher(signal)
+    return known or is_drawn(signal)

@@ -122,12 +122,15 @@ def _check_watched(metric: Metric, target: float, known: Mapping[str, Metric]) -
         )
 
 
+_NOT_MAXIMISED = ("gap_", "boundary_")
+
+
 def shown_metric(metric: Metric, task: Task) -> Metric:
     """Return what is shown of runs at work, and what their pilots maximise.
 
     That is the primary metric where it is a score of the task. What is read off curves or measured
-    by probes is not there to be maximised, and a gap is smallest where nothing is learned: the
-    task's first metric stands in.
+    by probes is not there to be maximised, a gap is smallest where nothing is learned, and no pilot
+    knows the true boundary: the task's first metric stands in.
 
     Example:
         >>> from penchant.tasks import Picture, PictureTask
@@ -136,5 +139,5 @@ def shown_metric(metric: Metric, task: Task) -> Metric:
         >>> shown_metric(Metric("identity_share", "%", 5.0), task).name
         'psnr_held_out'
     """
-    scores = {one.name for one in task.metrics if not one.name.startswith("gap_")}
+    scores = {one.name for one in task.metrics if not one.name.startswith(_NOT_MAXIMISED)}
     return metric if metric.name in scores else task.metrics[0]

@@ -15,27 +15,26 @@ from penchant.tasks import (
     Picture,
     PictureTask,
     Task,
-    TeacherTask,
     builtin_picture,
     find_pictures,
+    is_drawn,
     is_labelled,
-    is_teacher,
     kind_of,
+    load_drawn,
     load_labelled,
     load_task,
-    load_teacher,
 )
 
 Signal = str | Path | Picture | Labelled | np.ndarray | Task
 """A picture's path, a folder of them, labelled data by name or path, what was loaded, or a task."""
 
-OF_FUNCTIONS = {
+OF_DRAWN = {
     "held_out": "what its option test says: so many samples, drawn apart from the seen ones",
     "size": "a word for pictures; its samples are rows of numbers",
-    "noise": "an option of its own, as in teacher:inputs=10,noise=0.1",
+    "noise": "an option of its own, as in plane:noise=0.1",
     "augment": "a word for labelled pictures; its samples are rows of numbers",
 }
-"""What a plan's words for data mean to a function to learn, which takes none of them."""
+"""What a plan's words for data mean where samples are drawn, and none of them is taken."""
 
 
 def listed(signals: Signal | Sequence[Signal]) -> list[Signal]:
@@ -103,8 +102,8 @@ def signal_places(signal: str) -> list[str]:
 
 
 def _task_at(place: str, plan: Plan) -> Task:
-    if is_teacher(place):
-        return _task(load_teacher(place), plan, "")
+    if is_drawn(place):
+        return _task(load_drawn(place), plan, "")
     if is_labelled(place):
         return _task(load_labelled(place, plan.size), plan, "")
     if place == BUILT_IN:
@@ -115,8 +114,8 @@ def _task_at(place: str, plan: Plan) -> Task:
 
 
 def _task(signal: Picture | Labelled | np.ndarray | Task, plan: Plan, name: str) -> Task:
-    if isinstance(signal, TeacherTask):
-        _check_function(signal, plan)
+    if isinstance(signal, Task) and is_drawn(signal):
+        _check_drawn(signal, plan)
     if plan.noise and isinstance(signal, Labelled | Task):
         kind = "labelled data" if isinstance(signal, Labelled) else "a task that is made already"
         raise PenchantError(
@@ -142,12 +141,12 @@ def _check_augment(plan: Plan, name: str, kind: str) -> None:
         )
 
 
-def _check_function(task: TeacherTask, plan: Plan) -> None:
+def _check_drawn(task: Task, plan: Plan) -> None:
     """Refuse words that would say nothing."""
     usual = Plan(**DENSE_WORDS)
-    for word, meaning in OF_FUNCTIONS.items():
+    for word, meaning in OF_DRAWN.items():
         value = getattr(plan, word)
         if value != getattr(usual, word):
             raise PenchantError(
-                f"{word}={value!r}: {task.name} is a function to learn; {word} is {meaning}"
+                f"{word}={value!r}: {task.name} is a {task.noun} to learn; {word} is {meaning}"
             )

@@ -10,6 +10,8 @@ from penchant.tasks._data_sets import is_labelled as is_labelled
 from penchant.tasks._data_sets import is_sound as is_sound
 from penchant.tasks._data_sets import load_labelled as load_labelled
 from penchant.tasks._data_sets import source_and_options as source_and_options
+from penchant.tasks._drawn import is_drawn as is_drawn
+from penchant.tasks._drawn import load_drawn as load_drawn
 from penchant.tasks._evaluate import evaluate as evaluate
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
@@ -43,6 +45,10 @@ from penchant.tasks._picture import find_pictures as find_pictures
 from penchant.tasks._picture import load_picture as load_picture
 from penchant.tasks._picture_header import PictureHeader as PictureHeader
 from penchant.tasks._picture_task import PictureTask as PictureTask
+from penchant.tasks._plane import PlaneSplit as PlaneSplit
+from penchant.tasks._plane import PlaneTask as PlaneTask
+from penchant.tasks._plane import in_plane as in_plane
+from penchant.tasks._plane_shapes import PlaneShape as PlaneShape
 from penchant.tasks._points import coordinates as coordinates
 from penchant.tasks._points import grid_coordinates as grid_coordinates
 from penchant.tasks._points import lattice as lattice
@@ -78,8 +84,6 @@ from penchant.tasks._task import Task as Task
 from penchant.tasks._teacher import Teacher as Teacher
 from penchant.tasks._teacher import TeacherSplit as TeacherSplit
 from penchant.tasks._teacher import TeacherTask as TeacherTask
-from penchant.tasks._teacher import is_teacher as is_teacher
-from penchant.tasks._teacher import load_teacher as load_teacher
 from penchant.tasks._volume import Volume as Volume
 from penchant.tasks._volume import load_volume as load_volume
 from penchant.tasks._volume_files import Placed as Placed
@@ -111,6 +115,9 @@ __all__ = [
     "PictureHeader",
     "PictureTask",
     "Placed",
+    "PlaneShape",
+    "PlaneSplit",
+    "PlaneTask",
     "PosedPictures",
     "QuadraticLogits",
     "RadianceHeader",
@@ -144,13 +151,15 @@ __all__ = [
     "fit_jpeg",
     "fit_separable_gaussians",
     "grid_coordinates",
+    "in_plane",
+    "is_drawn",
     "is_labelled",
     "is_posed",
     "is_sound",
     "is_sound_file",
-    "is_teacher",
     "kind_of",
     "lattice",
+    "load_drawn",
     "load_labelled",
     "load_mesh",
     "load_picture",
@@ -158,7 +167,6 @@ __all__ = [
     "load_recording",
     "load_sound",
     "load_task",
-    "load_teacher",
     "loudest",
     "load_volume",
     "mel_filters",

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
-from torch import Tensor, nn
+from jaxtyping import Float32, Int
+from torch import Tensor
 
-from penchant.divergences import DIVERGENCES, Divergence, LinkName
-from penchant.divergences import divergence as make_divergence
-from penchant.errors import PenchantError, nearest
+from penchant.errors import PenchantError
 from penchant.randomness import generator
 from penchant.tasks._augmentation import (
     Augmentation,
@@ -21,13 +19,14 @@ from penchant.tasks._augmentation import (
     augmentation_text,
     parse_augmentation,
 )
+from penchant.tasks._classes import ClassesTask
 from penchant.tasks._classification_split import WATCHED, ClassificationSplit
 from penchant.tasks._labelled import Labelled
 from penchant.tasks._moving import background
 from penchant.tasks._part import Part, parse_part
 from penchant.tasks._standardised import Scale
 from penchant.tasks._stratified import in_turn
-from penchant.tasks._task import Metric, Task
+from penchant.tasks._task import Metric
 from penchant.tasks._transfer import LEARNT, Transfer
 
 _VERSION = 2  # part of the fingerprint: raise it whenever the same data would score otherwise
@@ -57,11 +56,7 @@ def _metrics_of(data: Labelled) -> tuple[Metric, ...]:
     return (*_METRICS, *beside)
 
 
-_OF_CLASSES = ("cross_entropy", "kl")
-_OF_NUMBERS = ("huber", "l1", "l2")
-
-
-class ClassificationTask(Task):
+class ClassificationTask(ClassesTask):
     """Tell the classes of labelled data apart.
 
     Scores are, of the samples held out and of those seen: accuracy, the mean negative
@@ -154,51 +149,6 @@ class ClassificationTask(Task):
         """Pickle by construction: the data, in its own type, and two texts are all there is."""
         return ClassificationTask, (self.data, self.held_out, self.augment)
 
-    def divergence(
-        self, name: str | None = None, link: LinkName | None = None, **numbers: float
-    ) -> Divergence:
-        """Return what training minimises; see `Task.divergence`.
-
-        Args:
-            name: by default kl, which between a row with a one and probabilities is the negative
-                log-likelihood; the binary ones do not fit.
-            link: by default softmax, also for l2, l1 and huber, which may have the identity too:
-                the network then answers with the row itself.
-            numbers: of the divergence, such as Huber's delta.
-
-        Returns:
-            A divergence between logits (with the identity, answers) and rows of targets.
-
-        Raises:
-            PenchantError: a name or link that does not fit classes.
-        """
-        name, link = name or "kl", link or "softmax"
-        fitting = _OF_CLASSES + _OF_NUMBERS
-        if name not in fitting:
-            why = "is unknown"
-            if name in DIVERGENCES:
-                why = "is between single probabilities, where classes have rows of them"
-            raise PenchantError(f"divergence={name!r} {why}; {nearest(name, fitting)}")
-        if link != "softmax" and not (link == "identity" and name in _OF_NUMBERS):
-            raise PenchantError(
-                f"link={link!r} with divergence={name!r}: classes have the link softmax, and "
-                f"{', '.join(_OF_NUMBERS)} may have the identity"
-            )
-        return make_divergence(name, link=link, reduction="mean", validate=False, **numbers)
-
-    def answering(self, network: nn.Module, divergence: Divergence) -> nn.Module:
-        """Return what answers with logits: the network, or what turns its rows into logits.
-
-        Args:
-            network: trained with the divergence.
-            divergence: with the link identity, the network's answers are taken for shares: clipped
-                to [1e-6, 1], divided by their sum, and the logarithm taken.
-
-        Returns:
-            What `ClassificationSplit.score` is to be given.
-        """
-        return _Shares(network) if divergence.link == "identity" else network
-
     def split(self, seed: int, *, validation: bool = False) -> "ClassificationSplit":
         """Divide the samples for a seed; see `Task.split`.
 
@@ -282,20 +232,6 @@ class ClassificationTask(Task):
                     f"{data.classes[few]!r} are seen; at least 2 are needed, one to learn from "
                     "and one for validation, so hold out a smaller share"
                 )
-
-
-class _Shares(nn.Module):
-    """Turns a network's rows, meant as shares of classes, into their logarithms."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, inputs: Float[Tensor, "samples inputs"]) -> Float[Tensor, "samples classes"]:
-        answers: Tensor = self.network(inputs)
-        shares = answers.clamp(1e-6, 1)
-        logs = (shares / shares.sum(dim=1, keepdim=True)).log()
-        return torch.where(answers.isfinite(), logs, torch.nan)  # clipping would hide infinity
 
 
 def _add_content(content: hashlib.blake2b, data: Labelled, part: Part) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from penchant.errors import PenchantError, nearest
+from penchant.tasks._drawn import is_drawn
 from penchant.tasks._fashion_mnist import load_fashion_mnist
 from penchant.tasks._idx import IDX_FILES, load_idx
 from penchant.tasks._image_folder import class_folders, load_image_folder
@@ -17,7 +18,6 @@ from penchant.tasks._options import Options, with_options
 from penchant.tasks._picture import find_pictures
 from penchant.tasks._posed_pictures import is_posed
 from penchant.tasks._spoken import holds_recordings, load_recordings, load_spoken_digits
-from penchant.tasks._teacher import is_teacher
 
 
 def load_labelled(source: str | Path, size: int = 32) -> Labelled:
@@ -150,7 +150,7 @@ def is_labelled(source: object) -> bool:
         return True
     asked = {part.partition("=")[0].strip() for part in options.split(",")}
     known = {option.name for option in fields(Options)}
-    if asked & known and not os.path.exists(place) and not is_teacher(str(source)):  # noqa: PTH110
+    if asked & known and not os.path.exists(place) and not is_drawn(str(source)):  # noqa: PTH110
         return True
     try:
         if not path.is_dir() or _holds_picture(path) or is_posed(path):

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError, nearest
 from penchant.randomness import generator
+from penchant.tasks._drawn_words import drawn_words
 from penchant.tasks._evaluate import evaluate
 from penchant.tasks._task import Metric, Score, Split, Task
 
@@ -305,18 +306,6 @@ def _again(words: dict[str, Any]) -> TeacherTask:
     return TeacherTask(**words)
 
 
-def is_teacher(source: object) -> bool:
-    """Tell whether something names a function to learn, or is one.
-
-    Example:
-        >>> is_teacher("teacher:inputs=10"), is_teacher("teacher.png")
-        (True, False)
-    """
-    if isinstance(source, TeacherTask):
-        return True
-    return isinstance(source, str) and source.partition(":")[0] == PREFIX
-
-
 def load_teacher(source: str) -> TeacherTask:
     """Make the task that its words name.
 
@@ -343,16 +332,4 @@ def load_teacher(source: str) -> TeacherTask:
             ...
         penchant.errors.PenchantError: teacher: 'dimensions' is unknown; ...
     """
-    words: dict[str, Any] = {}
-    _, colon, options = source.partition(":")
-    for option in options.split(",") if colon else ():
-        name, _, text = (part.strip() for part in option.partition("="))
-        if name in words:
-            raise PenchantError(f"{source}: {name} is given twice; give it once")
-        try:
-            words[name] = float(text) if name == "noise" else int(text)
-        except ValueError:
-            raise PenchantError(
-                f"{source}: {option.strip()!r} is not of the form name=number, such as inputs=10"
-            ) from None
-    return TeacherTask(**words)
+    return TeacherTask(**drawn_words(source, "inputs=10", {"noise": float}))
