@@ -226,7 +226,7 @@ def test_a_function_is_named_like_data(here: Path) -> None:
         ("held_out", "random:0.2", "its option test"),
         ("held_out", "random:0.5", "its option test"),
         ("size", 64, "for pictures"),
-        ("noise", 0.2, "teacher:inputs=10,noise=0.1"),
+        ("noise", 0.2, "teacher:noise=0.1"),
         ("augment", "flip", "for labelled pictures"),
     ],
 )

@@ -80,6 +80,14 @@ _EXPLAINED = {
     "gradient_decay_end": _DECAY,
     "identity_share": "How much of each residual block’s output its identity path carries, "
     "averaged over blocks.",
+    "boundary_length_error": "The length error says by how much of the true decision boundary’s "
+    "length the network’s is longer or shorter.",
+    "boundary_turning_error": "A boundary’s turning is its total curvature, in full turns: 0 of "
+    "straight lines, 1 of a circle or a square. Its error is the distance from the true one’s.",
+    "boundary_length_excess": "By how much of the true decision boundary’s length the network’s is "
+    "longer.",
+    "boundary_turning_excess": "By how many full turns the network’s decision boundary bends more "
+    "than the true one.",
     "effective_depth": "The mean length, in residual blocks, of the paths that carry the gradient.",
 }
 _AT = "It is read off each run where its {} first comes to {}, so that designs are compared there."
@@ -344,7 +352,7 @@ def noun(results: Results) -> str:
 
 def kind(results: Results) -> str:
     """What one of several signals is called beside its name."""
-    return noun(results) if noun(results) in ("data set", "function") else "signal"
+    return noun(results) if noun(results) in ("data set", "function", "shape") else "signal"
 
 
 def constant(results: Results) -> str:

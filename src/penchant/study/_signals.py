@@ -31,7 +31,7 @@ Signal = str | Path | Picture | Labelled | np.ndarray | Task
 OF_DRAWN = {
     "held_out": "what its option test says: so many samples, drawn apart from the seen ones",
     "size": "a word for pictures; its samples are rows of numbers",
-    "noise": "an option of its own, as in plane:noise=0.1",
+    "noise": "an option of its own, as in teacher:noise=0.1 and plane:noise=0.1",
     "augment": "a word for labelled pictures; its samples are rows of numbers",
 }
 """What a plan's words for data mean where samples are drawn, and none of them is taken."""
