@@ -285,3 +285,36 @@ def test_lego_is_learnt(penchant_data: Path) -> None:
     )
     training.advance(150)
     assert split.score(training.network).metrics["psnr_held_out"] > 20
+
+
+def test_a_report_shows_held_out_views(task: RadianceTask, scene: PosedPictures) -> None:
+    split = task.split(0)
+    truth, drawn = split.views(), split.views(ball_in_cube(task))
+    assert list(truth) == list(drawn) == [f"view {view}, held out" for view in (0, 4, 8)]
+    for view, name in zip((0, 4, 8), truth, strict=True):
+        assert truth[name] == pytest.approx(scene.pictures[view], abs=1e-6)
+        assert np.abs(drawn[name] - truth[name]).mean() < 0.02
+    everything = RadianceTask(scene, "none", degree=0).split(0).views()
+    assert list(everything) == [f"view {view}, seen" for view in (2, 4, 7)]
+
+
+def test_shown_views_of_large_pictures_have_fewer_rays(
+    task: RadianceTask, scene: PosedPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penchant.tasks._radiance_task.SHOWN_SIDE", 5)
+    split, network = task.split(0), ball_in_cube(task)
+    name = "view 4, held out, 1 pixel in 3×3"
+    assert split.views()[name] == pytest.approx(scene.pictures[4, ::3, ::3], abs=1e-6)
+    whole = split.reconstruct_view(network, 4)
+    assert split.views(network)[name] == pytest.approx(whole[::3, ::3], abs=1e-5)
+
+
+def test_a_broken_network_is_shown_as_the_mean_colour(task: RadianceTask) -> None:
+    class Broken(nn.Module):
+        def forward(self, rays: Tensor) -> Tensor:
+            return torch.full((len(rays), 3), math.nan)
+
+    split = task.split(0)
+    mean = (split.training_mean.numpy() + 1) / 2
+    for view in split.views(Broken()).values():
+        assert view == pytest.approx(np.broadcast_to(mean, view.shape))

@@ -2,15 +2,20 @@
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import nn
 
 from penchant.study import _folder
 from penchant.study._design import Design
 from penchant.study._jobs import Job
 from penchant.study._model_file import network_from
 from penchant.study._plan import Plan
+from penchant.study._planes import plane_maps
 from penchant.study._probing import probed_metrics
 from penchant.study._question import Question
 from penchant.study._references import reference_warnings
@@ -19,8 +24,21 @@ from penchant.study._store import Store
 from penchant.study._tuning import Tried
 from penchant.study._verdicts import verdicts
 from penchant.study._warnings import run_warnings
-from penchant.tasks import GridTask, MeshTask, Metric, Task
+from penchant.tasks import (
+    GridSplit,
+    GridTask,
+    MeshSplit,
+    MeshTask,
+    Metric,
+    RadianceSplit,
+    RadianceTask,
+    Split,
+    Task,
+)
 from penchant.version import __version__
+
+_FACTS = ("kind", "rate", "spacing", "units")
+"""What a reconstruction keeps of a signal's header, where it has it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,7 @@ class Outcome:
             ),
             method=self._method(folder),
             baselines=baselines,
+            planes=tuple(plane_maps(self.tasks, self.jobs, self._network)),
         )
 
     def network_files(self) -> Iterator[tuple[str, Design, Task, bytes]]:
@@ -81,7 +100,10 @@ class Outcome:
         for job in self.jobs:
             several = f"{_folder.file_name(job.signal)}--" if len(self.tasks) > 1 else ""
             name = f"{several}{_folder.file_name(job.design)}--seed{job.seed}.safetensors"
-            yield name, job.settings, self.tasks[job.task], self.store.network(self._id(job))
+            yield name, job.settings, self.tasks[job.task], self._network(job)
+
+    def _network(self, job: Job) -> bytes:
+        return self.store.network(self._id(job))
 
     def _id(self, job: Job) -> str:
         return job.id(self.tasks[job.task].fingerprint)
@@ -123,18 +145,19 @@ class Outcome:
 
     def _reconstructions(self) -> Iterator[Reconstruction]:
         for index, task in enumerate(self.tasks):
-            if not isinstance(task, GridTask | MeshTask):
+            if not isinstance(task, GridTask | MeshTask | RadianceTask):
                 continue
-            facts = task.header.kind, getattr(task.header, "rate", 0)
-            yield Reconstruction(task.name, "", 0, task.values, *facts)
-            split = task.split(0)
+            split, header = task.split(0), task.header
+            facts = {name: getattr(header, name) for name in _FACTS if hasattr(header, name)}
+            for view, values in _shown(task, split).items():
+                yield Reconstruction(task.name, "", 0, values, view=view, **facts)
             for job in self.jobs:
                 if job.task == index and job.seed == 0:
-                    tensors = self.store.network(self._id(job))
+                    tensors = self._network(job)
                     network = network_from(tensors, job.settings, task, split, seed=0)
-                    divergence = job.settings.divergence_of(task)
-                    values = split.reconstruct(task.answering(network, divergence))
-                    yield Reconstruction(task.name, job.design, 0, values, *facts)
+                    answer = task.answering(network, job.settings.divergence_of(task))
+                    for view, values in _shown(task, split, answer).items():
+                        yield Reconstruction(task.name, job.design, 0, values, view=view, **facts)
 
     def _method(self, folder: Path | None) -> dict[str, str]:
         import numpy
@@ -153,6 +176,16 @@ class Outcome:
             "scipy": scipy.__version__,
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         }
+
+
+def _shown(
+    task: Task, split: Split, answer: nn.Module | None = None
+) -> Mapping[str, Float[np.ndarray, "*grid channels"]]:
+    """Return what a network answers, or the signal itself: its views by name, or the whole."""
+    if isinstance(split, MeshSplit | RadianceSplit):
+        return split.views(answer)
+    assert isinstance(task, GridTask) and isinstance(split, GridSplit)
+    return {"": split.reconstruct(answer) if answer else task.values}
 
 
 def _in_words(tried: Tried) -> Pilot:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from penchant.study._planes import PlaneMap
+
 Status = Literal["done", "diverged"]
 
 
@@ -75,11 +77,18 @@ class Reconstruction:
     seed: int
     values: Float[np.ndarray, "*grid channels"]
     """Of a picture in [0, 1]; 1 channel is grey, 3 are red, green and blue. Of a sound frames ×
-    channels in [-1, 1]; of a volume i × j × k × channels in [0, 1]; of a mesh views of it."""
+    channels in [-1, 1]; of a volume i × j × k × channels in [0, 1]; of a mesh or a scene a picture
+    of the view."""
     kind: str = "picture"
     """As the header of a network's file has it: picture, sound, ..."""
     rate: int = 0
     """Frames a second of a sound."""
+    spacing: tuple[float, ...] = ()
+    """A volume's voxel along each axis."""
+    units: str = "unknown"
+    """Of the spacing."""
+    view: str = ""
+    """Which view it is of a mesh or a scene, of which there are several."""
 
 
 VerdictWord = Literal["better", "worse", "equivalent", "inconclusive", "descriptive"]
@@ -134,7 +143,8 @@ class Results:
     verdicts: tuple[Verdict, ...]
     """On the primary metric, then on each further one that the plan judges."""
     reconstructions: tuple[Reconstruction, ...]
-    """For each signal the original, then one a design, at the study's first seed."""
+    """For each signal the original, then one a design, at the study's first seed; of a mesh or a
+    scene a few views of each."""
     warnings: tuple[str, ...]
     """Validity warnings and what could not be held equal, one sentence each."""
     method: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +155,8 @@ class Results:
     baselines: Mapping[str, str] = field(default_factory=dict)
     """Each design's baseline by label; a baseline is its own. `plan["baseline"]` says it in words:
     a label, or the fields by which several are chosen."""
+    planes: "tuple[PlaneMap, ...]" = ()
+    """For each signal in the plane the truth, then one map a design, at the study's first seed."""
 
     def to_pandas(self) -> "DataFrame":
         """Return one row a run.

@@ -21,7 +21,7 @@ from penchant.tasks._evaluate import evaluate
 from penchant.tasks._mesh import Mesh
 from penchant.tasks._mesh_header import MeshHeader
 from penchant.tasks._points import lattice
-from penchant.tasks._shaded import shaded
+from penchant.tasks._shaded import turntable
 from penchant.tasks._signed import signed_answering, signed_divergence
 from penchant.tasks._surface import Surface, distances, on_surface, surface
 from penchant.tasks._task import Metric, Score, Split, Task
@@ -171,11 +171,6 @@ class MeshTask(Task):
         """What tells inside from outside, in the cube's coordinates."""
         return Winding(self.placed)
 
-    @cached_property
-    def values(self) -> Float[np.ndarray, "rows columns 1"]:
-        """How the shape looks; see `shaded`."""
-        return shaded((self.placed.vertices, self.placed.faces))
-
     def inside(self, points: Float64[np.ndarray, "points 3"]) -> Bool[np.ndarray, " points"]:
         """Tell which points of the cube are inside."""
         return self.winding.numbers(points) > 0
@@ -310,9 +305,12 @@ class MeshSplit(Split):
         answers = evaluate(network, lattice((side,) * 3).reshape(-1, 3))
         return surface(answers.reshape(side, side, side).nan_to_num(-1).numpy())
 
-    def reconstruct(self, network: nn.Module) -> Float[np.ndarray, "rows columns 1"]:
-        """Draw how the network's surface looks; see `shaded`."""
-        return shaded(self.surface(network))
+    def views(
+        self, network: nn.Module | None = None
+    ) -> dict[str, Float[np.ndarray, "rows columns 1"]]:
+        """Draw the network's surface from all around, or the shape's own; see `turntable`."""
+        placed = self.task.placed
+        return turntable(self.surface(network) if network else (placed.vertices, placed.faces))
 
     def chamfer(self, found: Surface) -> float:
         """Return how far a surface lies from the shape's, as a share of the cube's side.

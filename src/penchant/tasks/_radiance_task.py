@@ -35,6 +35,12 @@ WATCHED = 4096
 SEEN_VIEWS = 12
 """Views that were seen that the final score is about, at most."""
 
+SHOWN_VIEWS = 3
+"""Views that a report shows, at most."""
+
+SHOWN_SIDE = 100
+"""Pixels along their longer side, at most: each is a ray, and a view takes about a second."""
+
 BLOCK = 1024
 """Rays asked for at once: about 10,000 points that are not empty."""
 
@@ -238,6 +244,33 @@ class RadianceSplit(Split):
         shape = self.task.scene.pictures[view].shape
         values: Float[np.ndarray, "height width 3"] = ((outputs + 1) / 2).reshape(shape).numpy()
         return values
+
+    def views(
+        self, network: nn.Module | None = None
+    ) -> dict[str, Float[np.ndarray, "height width 3"]]:
+        """Draw a few held-out views, or the pictures themselves, at every k-th pixel.
+
+        Args:
+            network: answers rays with colours in [-1, 1]; what is not finite is the mean colour.
+
+        Returns:
+            Values in [0, 1] by what a report calls the view; seen ones where none is held out.
+        """
+        part, chosen = self._parts()[0], self.held_out if len(self.held_out) else self.seen
+        places = np.linspace(0, len(chosen) - 1, min(SHOWN_VIEWS, len(chosen)) + 2)[1:-1]
+        height, width = self.task.scene.pictures.shape[1:3]
+        step = math.ceil(max(height, width) / SHOWN_SIDE)
+        pixels = torch.arange(height * width).view(height, width)[::step, ::step]
+        more = f", 1 pixel in {step}×{step}" if step > 1 else ""
+        drawn = {}
+        for view in np.unique(chosen[np.rint(places).astype(int)]):
+            colours = self._colours(view)[pixels.flatten()]
+            if network:
+                answers = evaluate(network, self._rays(view)[pixels.flatten()], BLOCK).float()
+                colours = torch.where(answers.isfinite(), answers, self.training_mean).clamp(-1, 1)
+            name = f"view {view}, {part.replace('_', ' ')}{more}"
+            drawn[name] = ((colours + 1) / 2).view(*pixels.shape, 3).numpy()
+        return drawn
 
     def estimate(self, error: float) -> float | None:
         """Return the seen PSNR at an error of colours, which targets have twice as far apart."""
