@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from penchant.study import Results, Study
-from penchant.tasks import Picture, PictureTask, fit_grid, fit_separable_gaussians
+from penchant.tasks import Picture, PictureTask, fit_grid, fit_jpeg, fit_separable_gaussians
 
 WORDS = {"held_out": "random:0.5", "seeds": 2, "steps": 5, "tune": 0, "size": 24}
 
@@ -47,3 +47,32 @@ def test_the_switch_leaves_old_plans_what_they_were() -> None:
     fingerprint = Study("built-in", tune=0).plan.fingerprint()
     assert "references" not in fingerprint
     assert Study("built-in", tune=0, references=False).plan.fingerprint() != fingerprint
+
+
+def test_jpeg_is_held_against_what_was_seen(
+    results: Results, waves: Callable[..., Picture]
+) -> None:
+    """Whatever is compared: a file knows the held-out samples."""
+    (text,) = [text for text in results.warnings if "JPEG" in text]
+    assert "nothing of filling in" in text
+    truth = waves().values
+    for label in ("relu", "sine"):
+        mine = [run for run in results.runs if run.design == label]
+        coded = fit_jpeg(truth, mine[0].parameters)
+        theirs = []
+        for run in mine:
+            seen = PictureTask(waves(), "random:0.5").split(run.seed).seen
+            error = np.square((coded.values - truth).reshape(-1, 3)[seen])
+            theirs.append(-10 * np.log10(error.mean(dtype=np.float64)))
+        gap = fmean(theirs) - fmean(run.metrics["psnr_seen"] for run in mine)
+        assert f"{label} by {gap:.1f} dB" in text
+    least = min(run.parameters for run in results.runs)
+    assert ("nearly without loss" in text) == (fit_jpeg(truth, least).quality >= 95)
+
+
+def test_jpeg_files_that_are_too_large_beat_nobody(waves: Callable[..., Picture]) -> None:
+    """The smallest file has some hundreds of bytes, a network of width 2 takes 56."""
+    found = Study(waves(), designs=[{"width": 2, "depth": 1}], **WORDS).run()
+    (run, _) = found.runs
+    assert fit_jpeg(waves().values, run.parameters) is None
+    assert not any("JPEG" in text for text in found.warnings)
