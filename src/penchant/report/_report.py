@@ -17,6 +17,7 @@ from penchant.report._layout import layout
 from penchant.report._learning import learning
 from penchant.report._page import render
 from penchant.report._pictures import gallery
+from penchant.report._plane import planes
 from penchant.report._signals import several
 from penchant.report._sounds import sounds
 from penchant.report._table import overall
@@ -111,6 +112,7 @@ def _page(results: Results, picture_budget: int) -> str:
         else "",
         gallery=gallery(results, order, picture_budget),
         sounds=sounds(results, order, picture_budget),
+        planes=planes(results, order),
         trend=trend.trend(results, plan, order),
         learning=learning(results, plan, order),
         gradients=probes.gradients(results, plan),

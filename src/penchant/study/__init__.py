@@ -25,6 +25,7 @@ from penchant.study._plan import BUILT_IN as BUILT_IN
 from penchant.study._plan import Plan as Plan
 from penchant.study._plan import differing as differing
 from penchant.study._plan import parse_vary as parse_vary
+from penchant.study._planes import PlaneMap as PlaneMap
 from penchant.study._resnet import ResNetDesign as ResNetDesign
 from penchant.study._results import Moment as Moment
 from penchant.study._results import Pilot as Pilot
@@ -54,6 +55,7 @@ __all__ = [
     "PLAN",
     "Pilot",
     "Plan",
+    "PlaneMap",
     "Progress",
     "REPORT",
     "RESULTS",

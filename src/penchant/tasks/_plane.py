@@ -149,7 +149,7 @@ class PlaneTask(ClassesTask):
         """
         truth, samples = self.truth(seed), self.words.samples
         seen = _points(samples, generator(seed, "plane/seen"))
-        labels = (truth(seen) > 0).long()
+        labels = (truth(seen)[:, 0] > 0).long()
         draws = torch.rand(samples, generator=generator(seed, "plane/noise"), dtype=torch.float64)
         labels = torch.where(draws < self.words.noise, 1 - labels, labels)
         if validation:
@@ -157,7 +157,7 @@ class PlaneTask(ClassesTask):
             return PlaneSplit(seen, labels, (np.flatnonzero(~kept), np.flatnonzero(kept)), None)
         asked = _points(self.words.test, generator(seed, "plane/held-out"))
         points = torch.cat([seen, asked])
-        labels = torch.cat([labels, (truth(asked) > 0).long()])
+        labels = torch.cat([labels, (truth(asked)[:, 0] > 0).long()])
         return PlaneSplit(
             points, labels, (np.arange(samples), samples + np.arange(len(asked))), truth
         )

@@ -63,15 +63,16 @@ class PlaneShape(nn.Module):
 
     Example:
         >>> PlaneShape("circle")(torch.tensor([[0.0, 0.0], [0.9, 0.0]])).sign()
-        tensor([ 1., -1.])
+        tensor([[ 1.],
+                [-1.]])
     """
 
     def __init__(self, shape: str, angle: float = 0.0) -> None:
         super().__init__()
         self.shape, self.angle = shape, angle
 
-    def forward(self, points: Float[Tensor, "points 2"]) -> Points:
+    def forward(self, points: Float[Tensor, "points 2"]) -> Float[Tensor, "points 1"]:
         """Return what is positive inside, zero on the border."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         x, y = points.unbind(1)
-        return SHAPES[self.shape](cos * x + sin * y, cos * y - sin * x)
+        return SHAPES[self.shape](cos * x + sin * y, cos * y - sin * x)[:, None]
