@@ -69,7 +69,8 @@ def test_the_second_coordinate_points_upwards(results: Results) -> None:
 def test_panels_say_the_score_and_the_excess(results: Results) -> None:
     (wall,) = planes(results, ["relu"])
     assert wall.panels[1].score == "91.00"
-    assert wall.panels[1].facts == "length +12 %, −0.2 turns"
+    facts = wall.panels[1].facts.replace("\N{NO-BREAK SPACE}", " ")
+    assert facts == "length +12 %, −0.2 turns"
 
 
 def test_many_points_are_cut_and_said(results: Results, tmp_path: Path) -> None:

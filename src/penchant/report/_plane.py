@@ -97,7 +97,8 @@ def _said(results: Results, shown: PlaneMap) -> tuple[str, str]:
             longer, turned = (
                 run.metrics.get(f"boundary_{name}_excess", np.nan) for name in ("length", "turning")
             )
-            return score, f"length {longer:+.0f} %, {turned:+.1f} turns".replace("-", "−")
+            facts = f"length {longer:+.0f}\0%, {turned:+.1f}\0turns".replace("-", "−")
+            return score, facts.replace("\0", words.NO_BREAK)
     return "", ""
 
 
