@@ -88,6 +88,14 @@ def test_the_headline_of_mixed_pairs_names_them(pairs: Results) -> None:
         assert metric_name(metric) in found.detail.lower()
 
 
+def test_the_headline_of_pairs_that_are_few_or_undecided(pairs: Results) -> None:
+    """A metric that is read where runs meet has fewer pairs wherever one of them does not."""
+    words = iter(["inconclusive", "descriptive"] * len(pairs.verdicts))
+    changed = [replace(one, verdict=next(words)) for one in pairs.verdicts]  # type: ignore[arg-type]
+    found = headline(replace(pairs, verdicts=tuple(changed)), overall(pairs))
+    assert found.advice == "Undecided: of 6 pairs, 3 are undecided and 3 are only described"
+
+
 def test_a_partner_is_each_designs_own_baseline(pairs: Results, pairs_page: str) -> None:
     rows = table(pairs)
     assert list(rows["baseline"].drop_duplicates()) == list(

@@ -64,7 +64,9 @@ def _advice(results: Results, verdicts: Sequence[Verdict]) -> str:
 def _mixed(verdicts: Sequence[Verdict], subject: str, against: str, where: str, name: str) -> str:
     """Lead with the first word that was found, and count the others behind it."""
     leads = {"better": "is better than", "worse": "is worse than", "equivalent": "is equivalent to"}
-    word = next(word for word in leads if any(one.verdict == word for one in verdicts))
+    word = next((word for word in leads if any(one.verdict == word for one in verdicts)), "")
+    if not word:
+        return f"Undecided: of {where}, {share(verdicts)}"
     if subject == _OTHER and word != "better":
         return (
             f"No design is shown to be better than {against} in {name}: of {where}, "
