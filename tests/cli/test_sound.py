@@ -1,5 +1,6 @@
 """Sounds on the command line: fitted, rendered, compared, and refused."""
 
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -155,6 +156,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "nan.wav": (_nan, "not finite"),
     "huge.flac": (_huge, "68,719,476,735 frames"),
     "cut.wav": (_cut, "damaged or cut short"),
+    "pipe.wav": (os.mkfifo, "not a regular file"),
 }
 
 

@@ -1,6 +1,7 @@
 """Meshes: closed surfaces in, inside and outside told exactly, surfaces out."""
 
 import math
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -154,6 +155,36 @@ def test_a_shape_comes_back_in_its_own_place_and_units(tmp_path: Path, ending: s
     assert header.at(Ball(), (130, -20, 5))[0] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize("ending", [".obj", ".off", ".ply", ".stl"])
+@pytest.mark.parametrize("length", [1e-25, 1e25])
+def test_a_shape_of_any_length_comes_back(tmp_path: Path, ending: str, length: float) -> None:
+    one = cube()
+    header = MeshTask(Mesh("cube", one.vertices * length, one.faces)).header
+    header.write(header.decode(Ball(), Decoding(scale=0.1)), tmp_path / f"b{ending}", Decoding())
+    back = load_mesh(tmp_path / f"b{ending}")
+    assert np.abs(back.vertices).max() == pytest.approx(length, rel=0.02)
+
+
+def test_digits_that_a_format_loses_far_from_the_origin_are_said(tmp_path: Path) -> None:
+    one = cube()
+    header = MeshTask(Mesh("cube", one.vertices + 4e6, one.faces)).header
+    drawn = header.decode(Ball(), Decoding(scale=0.1))
+    assert "moves vertices by up to 0.25: take .obj" in header.write(
+        drawn, tmp_path / "b.ply", Decoding()
+    )
+    assert "moves" not in header.write(drawn, tmp_path / "b.obj", Decoding())
+    back = load_mesh(tmp_path / "b.obj")
+    np.testing.assert_allclose(np.ptp(back.vertices, axis=0), 2, atol=0.05)
+
+
+def test_a_part_that_looks_inward_is_said_to_be_a_hollow(tmp_path: Path) -> None:
+    one = cube()
+    vertices = np.concatenate([one.vertices, one.vertices / 2 + 5])
+    faces = np.concatenate([one.faces, one.faces[:, ::-1] + len(one.vertices)])
+    mesh = load_mesh(written(tmp_path / "two.ply", vertices, faces))
+    assert mesh.notices == ("1 of its parts look inward and are taken for hollows",)
+
+
 def test_a_perfect_answer_scores_perfectly_and_a_larger_one_by_its_volume() -> None:
     task = MeshTask(ball(4), size=16)
     split = pickle.loads(pickle.dumps(task)).split(0)
@@ -278,6 +309,18 @@ def huge_ply(path: Path) -> None:
     )  # fmt: skip
 
 
+def scaled(path: Path, power: str) -> None:
+    one = cube()
+    corners = [" ".join(f"{x:g}{power}" for x in corner) for corner in one.vertices]
+    faces = [" ".join(str(index + 1) for index in face) for face in one.faces]
+    path.write_text("\n".join([f"v {one}" for one in corners] + [f"f {one}" for one in faces]))
+
+
+def many_faces(path: Path) -> None:
+    path.write_bytes(bytes(80) + struct.pack("<I", 2_000_000))
+    os.truncate(path, 84 + 50 * 2_000_000)  # sparse: takes no room on disk
+
+
 BAD = {
     "missing.obj": (lambda path: None, "no such file"),
     "empty.obj": (lambda path: path.write_bytes(b""), "0 bytes"),
@@ -304,6 +347,22 @@ BAD = {
         lambda p: written(p, [[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 1]]),
         "flat.ply: its surface encloses no volume",
     ),
+    "sheet.ply": (
+        lambda p: written(p, cube().vertices * (1, 1, 1e-6), cube().faces),
+        "none to speak of: 1e-06",
+    ),
+    "far.obj": (lambda p: scaled(p, "e150"), r"1e\+150 away from the origin; up to 1e\+30 fits"),
+    "small.obj": (lambda p: scaled(p, "e-150"), "2e-150 long"),
+    "many.stl": (many_faces, "2,000,000 faces, more than 1,000,000"),
+    "digits.obj": (
+        lambda p: written(p, cube().vertices + 1e20, cube().faces),
+        "all corners of its faces are in one place",
+    ),
+    "twice.ply": (
+        lambda p: written(p, cube().vertices, [[0, 0, 1], [2, 3, 3]]),
+        "each of its 2 faces has a corner twice",
+    ),
+    "pipe.obj": (os.mkfifo, "no such file"),
     "index.obj": (lambda p: p.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n"), "damaged"),
 }  # fmt: skip
 
@@ -331,6 +390,8 @@ WORDS = MeshTask(cube()).header.model_dump(mode="json")
     [
         {"half": 0},
         {"half": math.inf},
+        {"half": 1e100},
+        {"centre": [0, 0, 1e100]},
         {"centre": [0, 0, math.nan]},
         {"outputs": 2},
         {"faces": 10**12},

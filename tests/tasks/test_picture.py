@@ -318,7 +318,7 @@ def nan_tiff(path):
 NOISE = Image.fromarray(RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8))
 BAD = {
     "missing": (lambda p: None, "no such file"),
-    "folder": (lambda p: p.mkdir(), "a folder, where one picture file is needed"),
+    "folder": (lambda p: p.mkdir(), "a folder, where one file is needed"),
     "pipe": (os.mkfifo, "not a regular file"),
     "empty": (lambda p: p.touch(), "the file is empty"),
     "text": (lambda p: p.write_text("not a picture\n"), "not a picture in any format"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,19 @@ def _projective(pose: np.ndarray) -> None:
     pose[3] = (0, 0, 0.1, 1)
 
 
+def _far(pose: np.ndarray) -> None:
+    pose[1, 3] = 1e30
+
+
+def _one(folder: Path) -> None:
+    rewrite(folder, {**words(folder), "frames": words(folder)["frames"][:1]})
+
+
+def _pipe(folder: Path) -> None:
+    (folder / "transforms_train.json").unlink()
+    os.mkfifo(folder / "transforms_train.json")
+
+
 def _nan(pose: np.ndarray) -> None:
     pose[1, 3] = math.nan
 
@@ -184,6 +198,10 @@ def _nan(pose: np.ndarray) -> None:
         (_frame(file_path="/etc/passwd"), "not within the folder"),
         (_frame(file_path="a\0b"), "not within the folder"),
         (_frame(file_path=3), "frames.1.file_path: "),
+        (_frame(file_path="a/" * 2000), "its poses name a/a/.*, which is not there"),
+        (_matrix(_far), r"r_2: its camera stands 1e\+30 away"),
+        (_one, "a single picture; a scene needs at least 2"),
+        (_pipe, "not a regular file"),
     ],
 )
 def test_what_is_damaged_is_said_in_one_line(
@@ -202,6 +220,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, scene: PosedPi
     (folder / "train" / "r_1.png").symlink_to(tmp_path / "outside.png")
     with pytest.raises(PenchantError, match="not within the folder"):
         load_posed_pictures(folder)
+
+
+@pytest.mark.parametrize(("cx", "fl_y", "said"), [(3, 7, False), (2.9, 7, True), (3, 7.1, True)])
+def test_a_camera_that_looks_past_the_middle_is_said(
+    tmp_path: Path, scene: PosedPictures, cx: float, fl_y: float, said: bool
+) -> None:
+    folder = write_scene(tmp_path, scene, w=6, h=6, cx=cx, cy=3, fl_x=7, fl_y=fl_y)
+    notices = load_posed_pictures(folder).notices
+    assert any("looks through its pictures' middle" in notice for notice in notices) == said
 
 
 def test_bounds(tmp_path: Path, scene: PosedPictures, monkeypatch: pytest.MonkeyPatch) -> None:

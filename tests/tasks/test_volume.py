@@ -250,9 +250,27 @@ def save(path: Path, array: object) -> None:
     np.save(path, array, allow_pickle=True)
 
 
-def huge_array(path: Path) -> None:
+class Trap:
+    """What must never be unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return pytest.fail, ("a file's object was made",)
+
+
+def nifti(path: Path, **fields: float) -> None:
+    """Write a good file but for some fields of its header."""
+    image = nibabel.Nifti1Image(numbers("float32", (4, 5, 6)), np.diag([1.0, 2, 3, 1]))
+    content = bytearray(image.to_bytes())
+    header = nibabel.Nifti1Header(bytes(content[:348]), check=False)
+    for name, value in fields.items():
+        header[name] = value
+    content[:348] = header.binaryblock
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def huge_array(path: Path, shape: tuple[int, ...] = (3000, 3000, 3000)) -> None:
     with path.open("wb") as file:
-        kind = {"descr": "<f4", "fortran_order": False, "shape": (3000, 3000, 3000)}
+        kind = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, kind)
 
 
@@ -290,15 +308,26 @@ BAD = {
     "inf.npy": (lambda p: save(p, np.full((3, 3, 3), math.inf)), "not finite"),
     "flat.npy": (lambda p: save(p, np.full((3, 3, 3), 5)), "every voxel is 5, so there is nothing"),
     "complex.npy": (lambda p: save(p, np.ones((3, 3, 3), complex)), "numbers of type complex128"),
-    "object.npy": (lambda p: save(p, np.array([[[{}]]])), "Python objects"),
+    "object.npy": (lambda p: save(p, np.full((2, 2, 2), Trap())), "numbers of type object"),
+    "beyond.npy": (lambda p: huge_array(p, (10**10,) * 3), "which a file of 128 bytes cannot hold"),
+    "negative.npy": (lambda p: huge_array(p, (-4, 4, -4)), "-4×4×-4 voxels"),
+    "version.npy": (lambda p: p.write_bytes(b"\x93NUMPY\x09\x09" + bytes(99)), "version"),
+    "span.npy": (lambda p: save(p, np.full((3, 3, 3), [-1.7e308, 0, 1.7e308])), "range"),
+    "pipe.npy": (os.mkfifo, "no such file"),
+    "affine.nii": (lambda p: nifti(p, srow_y=0), "all of them in one plane"),
+    "nan.nii": (lambda p: nifti(p, srow_y=math.nan), "its affine holds what is not finite"),
+    "far.nii": (lambda p: nifti(p, srow_y=3e38), "or beyond 1e"),
+    "spacing.nii": (lambda p: nifti(p, pixdim=math.nan), "its spacing is nan, nan, nan"),
+    "slope.nii": (lambda p: nifti(p, scl_slope=1e38), "1e.38 times the stored ones"),
+    "offset.nii.gz": (lambda p: nifti(p, vox_offset=3e9), "claims|once unpacked"),
     "text2.npy": (lambda p: save(p, np.full((3, 3, 3), "a")), "numbers of type <U1"),
     "picture.npy": (lambda p: save(p, np.ones((3, 4))), "3×4 numbers, which are a picture"),
     "line.npy": (lambda p: save(p, np.ones(9)), "a volume has 3 axes"),
     "five.npy": (lambda p: save(p, np.ones((2, 2, 2, 2, 2))), "a volume has 3 axes"),
     "thin.npy": (lambda p: save(p, np.ones((3, 1, 4))), "3×1×4 voxels; each axis"),
     "wide.npy": (lambda p: save(p, np.ones((3, 3, 3, 65))), "65 numbers a voxel"),
-    "huge.npy": (huge_array, "damaged, cut short"),
-    "huge.nii.gz": (huge_nifti, r"claims 3000×3000×3000 numbers, 108,000,000,000 bytes"),
+    "huge.npy": (huge_array, r"claims 3000×3000×3000 numbers"),
+    "huge.nii.gz": (huge_nifti, r"claims 3000×3000×3000 numbers, 108,000,000,352 bytes"),
     "huge.nii": (lambda p: huge_nifti(p, packed=False), "of 352 bytes cannot hold"),
     "bomb.nii.gz": (bomb, "which a file of|more than 2,000,000,000"),
     "cut.nii": (cut, "cannot hold"),
@@ -340,6 +369,13 @@ WORDS = VolumeTask(volume()).header.model_dump(mode="json")
         ({"low": 1.0}, "low and high"),
         ({"units": "m" * 41}, "units"),
         ({"codes": [-1, 0]}, "codes.0=-1"),
+        ({"codes": [99, 0]}, "codes.0=99"),
+        ({"affine": [[0, 0, 0, 0]] * 4}, "all of them in one plane"),
+        ({"affine": [[1e300] * 4] * 4}, "beyond 1e"),
+        ({"spacing": [1e-300, 1, 1]}, "its spacing is 1e-300"),
+        ({"slope": 1e-320}, "beyond NIfTI"),
+        ({"intercept": 1e308}, "beyond NIfTI"),
+        ({"low": -1.7e308, "high": 1.7e308}, "too far apart"),
     ],
 )
 def test_a_header_from_outside_is_checked(change: dict[str, object], message: str) -> None:
@@ -354,6 +390,7 @@ def test_a_header_from_outside_is_checked(change: dict[str, object], message: st
         (Decoding(region=(0, 0, 0, 1, 1, 9)), "region=0 to 9"),
         (Decoding(scale=-1), "scale=-1"),
         (Decoding(scale=200), "more than 100 million"),
+        (Decoding(scale=1.7e308), "more than 100 million"),
         (Decoding(view=1), "view=1"),
     ],
 )

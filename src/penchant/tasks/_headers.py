@@ -46,4 +46,5 @@ def read_header(words: Mapping[str, Any]) -> SignalHeader:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         said = first["msg"][:1].lower() + first["msg"][1:]
-        raise PenchantError(f"{place}={first['input']!r:.50}: {said}") from error
+        given = f"{place}={first['input']!r:.50}: " if place else ""  # several fields have none
+        raise PenchantError(f"{given}{said}") from error

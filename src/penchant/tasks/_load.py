@@ -50,7 +50,9 @@ def _volume(path: Path, asked: Asked) -> Task:
 def _mesh(path: Path, asked: Asked) -> Task:
     if asked.noise:
         raise PenchantError(f"noise={asked.noise}: {path} is a shape, whose inside takes none")
-    return MeshTask(load_mesh(path), asked.held_out or "fresh", size=asked.size or 64)
+    return MeshTask(
+        load_mesh(path), asked.held_out or "fresh", size=64 if asked.size is None else asked.size
+    )
 
 
 def _radiance(path: Path, asked: Asked) -> Task:

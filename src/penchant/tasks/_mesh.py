@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -15,6 +15,12 @@ MESH_ENDINGS = (".obj", ".ply", ".stl", ".off")
 MAX_BYTES = 500_000_000
 
 MAX_FACES = 1_000_000
+
+FARTHEST = 1e30
+"""How far out a vertex may be, and its inverse how small a shape: files keep single precision."""
+
+THINNEST = 1e-5
+"""Share of the cube around it below which a shape is missed by the points that ask about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +62,17 @@ class Mesh:
             raise PenchantError(f"{place}: a face has corners that are not among the vertices")
         if not np.isfinite(vertices).all():
             raise PenchantError(f"{place}: vertices that are not finite (nan or inf)")
+        _check_extent(place, vertices[faces].reshape(-1, 3))
         _check_closed(place, faces)
         for name, array in (("vertices", vertices), ("faces", faces)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
-        extent = np.ptp(vertices[faces], axis=(0, 1)).max()
-        if not abs(self.volume) > 1e-9 * extent**3:  # so that nan fails too
-            raise PenchantError(f"{place}: its surface encloses no volume")
+        share = abs(self.volume) / np.ptp(vertices[faces], axis=(0, 1)).max() ** 3
+        if not share > THINNEST:  # so that nan fails too
+            raise PenchantError(
+                f"{place}: its surface encloses no volume, or none to speak of: {share:.2g} of the "
+                f"cube around it, where {THINNEST:g} is needed for points to meet it"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction, since unpickled arrays would be writable."""
@@ -118,6 +128,7 @@ def load_mesh(path: str | Path) -> Mesh:
     bad = int((~np.isfinite(vertices[np.unique(faces)])).any(axis=1).sum())
     if bad:
         raise PenchantError(f"{path}: {bad:,} vertices are not finite (nan or inf)")
+    _check_extent(str(path), vertices[faces].reshape(-1, 3))
     # Formats repeat vertices: STL for each face, OBJ where a texture has a seam.
     places, same = np.unique(vertices[faces].reshape(-1, 3), axis=0, return_inverse=True)
     faces = same.reshape(-1, 3)
@@ -126,8 +137,11 @@ def load_mesh(path: str | Path) -> Mesh:
     if flat.any():
         faces = faces[~flat]
         notices.append(f"{int(flat.sum()):,} faces that have a corner twice were dropped")
-    if len(faces):
-        faces = _outward(places, faces, notices)
+    if not len(faces):
+        raise PenchantError(
+            f"{path}: each of its {len(flat):,} faces has a corner twice, so there is no surface"
+        )
+    faces = _outward(places, faces, notices)
     try:
         return Mesh(path.stem, places, faces, tuple(notices))
     except PenchantError as error:
@@ -144,6 +158,7 @@ def _read(path: Path) -> tuple[Float64[np.ndarray, "vertices 3"], Int64[np.ndarr
         if not 0 < size <= MAX_BYTES:
             raise PenchantError(f"{path}: {size:,} bytes; 1 to {MAX_BYTES:,} are read")
         with path.open("rb") as file:
+            _check_count(path, file, size)
             # A file alone, without its folder: what it names beside itself stays unread.
             kind = path.suffix[1:].lower()
             found: Any = trimesh.load_mesh(file, file_type=kind, process=False)
@@ -154,6 +169,36 @@ def _read(path: Path) -> tuple[Float64[np.ndarray, "vertices 3"], Int64[np.ndarr
     except (Exception, MemoryError) as error:  # readers raise whatever they stumble over
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise PenchantError(f"{path}: damaged, cut short or no mesh ({reason})") from error
+
+
+def _check_count(path: Path, file: BinaryIO, size: int) -> None:
+    """Refuse a binary STL of too many faces by its header, since all are read at once."""
+    start = file.read(84)
+    file.seek(0)
+    faces = int.from_bytes(start[80:], "little")
+    if path.suffix.lower() == ".stl" and size == 84 + 50 * faces and faces > MAX_FACES:
+        raise PenchantError(f"{path}: {faces:,} faces, more than {MAX_FACES:,}; simplify it before")
+
+
+def _check_extent(place: str, corners: Float64[np.ndarray, "corners 3"]) -> None:
+    """Refuse numbers whose products no file or formula holds."""
+    farthest = np.abs(corners).max()
+    if farthest > FARTHEST:
+        raise PenchantError(
+            f"{place}: a vertex is {farthest:.2g} away from the origin; up to {FARTHEST:g} fits, "
+            "so scale it before"
+        )
+    extent = np.ptp(corners, axis=0).max()
+    if not extent:
+        raise PenchantError(
+            f"{place}: all corners of its faces are in one place; far from the origin a file's "
+            "digits do not tell them apart"
+        )
+    if extent < 1 / FARTHEST:
+        raise PenchantError(
+            f"{place}: {extent:.2g} long, where shapes from {1 / FARTHEST:g} fit, so scale it "
+            "before"
+        )
 
 
 def _outward(
@@ -178,7 +223,10 @@ def _outward(
         return mended
     if not odd and _volumes(vertices, faces).sum() < 0:
         notices.append("all faces looked inward and were turned")
-        return np.ascontiguousarray(faces[:, ::-1])
+        faces = np.ascontiguousarray(faces[:, ::-1])
+    parts = np.bincount(_bodies(len(vertices), faces), weights=_volumes(vertices, faces))
+    if hollows := int((parts < 0).sum()):
+        notices.append(f"{hollows:,} of its parts look inward and are taken for hollows")
     return faces
 
 

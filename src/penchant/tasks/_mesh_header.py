@@ -1,5 +1,6 @@
 """From a network back to a mesh: marching cubes, in the original's units and place."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from torch import nn
 from penchant.errors import PenchantError
 from penchant.files import write_whole
 from penchant.tasks._header import Decoding, SignalHeader
-from penchant.tasks._mesh import MESH_ENDINGS
+from penchant.tasks._mesh import FARTHEST, MESH_ENDINGS
 from penchant.tasks._points import lattice
 from penchant.tasks._signed import unsigned
 from penchant.tasks._surface import Surface, surface
@@ -21,7 +22,10 @@ from penchant.tasks._surface import Surface, surface
 SIDE = 128
 """Cells along the cube at scale 1."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+TEXTS = ("obj", "off")
+"""Formats that keep numbers as text; all others keep them in single precision."""
+
+Place = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
 class MeshHeader(SignalHeader):
@@ -36,8 +40,8 @@ class MeshHeader(SignalHeader):
     kind: Literal["mesh"] = "mesh"
     inputs: Literal[3] = 3
     outputs: Literal[1] = 1
-    centre: tuple[Finite, Finite, Finite]
-    half: float = Field(gt=0, allow_inf_nan=False)
+    centre: tuple[Place, Place, Place]
+    half: float = Field(ge=0.1 / FARTHEST, le=10 * FARTHEST)
     vertices: int = Field(ge=4, le=100_000_000)
     faces: int = Field(ge=4, le=100_000_000)
 
@@ -101,6 +105,19 @@ class MeshHeader(SignalHeader):
 
         vertices, faces = decoded
         mesh = trimesh.Trimesh(vertices, faces, process=False)
-        content: Any = mesh.export(file_type=out.suffix[1:].lower())
+        kind = out.suffix[1:].lower()
+        # In text, digits after the point that are fewer than a small shape's own would flatten it.
+        digits: dict[str, Any] = {"digits": max(8, 8 - math.floor(math.log10(self.half)))}
+        content: Any = mesh.export(file_type=kind, **(digits if kind in TEXTS else {}))
         write_whole(out, content if isinstance(content, bytes) else content.encode())
-        return f"{len(vertices):,} vertices, {len(faces):,} faces"
+        return f"{len(vertices):,} vertices, {len(faces):,} faces{self._lost(vertices, out)}"
+
+    def _lost(self, vertices: Float[np.ndarray, "vertices 3"], out: Path) -> str:
+        """Say if a format's digits move vertices by what shows, far from the origin."""
+        step = float(np.spacing(np.float32(np.abs(vertices).max())))
+        if out.suffix[1:].lower() in TEXTS or step < self.half / SIDE / 10:
+            return ""
+        return (
+            f"; so far from the origin {out.suffix}, which keeps 7 digits, moves vertices by up to "
+            f"{step:.2g}: take .obj"
+        )

@@ -194,7 +194,10 @@ def _check_file(path: Path) -> None:
     """Refuse what is no readable file before PIL is asked."""
     try:
         if path.is_dir():
-            raise PenchantError(f"{path}: a folder, where one picture file is needed")
+            raise PenchantError(
+                f"{path}: a folder, where one file is needed, or a scene's folder with its "
+                "transforms.json"
+            )
         if not path.exists():
             raise PenchantError(f"{path}: no such file")
         if not path.is_file():
@@ -212,7 +215,10 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
-        return f"{path}: not a picture in any format that PIL reads, or one cut short"
+        return (
+            f"{path}: not a picture in any format that PIL reads, or one cut short; sounds, "
+            "volumes and meshes are known by endings such as .wav, .nii and .obj"
+        )
     if isinstance(error, Image.DecompressionBombError):
         return f"{path}: more than {MAX_PIXELS // 10**6} megapixels, refused as a bomb ({reason})"
     return f"{path}: the picture in it is damaged, cut short or unsupported (PIL: {reason})"

@@ -14,7 +14,7 @@ from torch import nn
 from penchant.errors import PenchantError
 from penchant.files import write_whole
 from penchant.tasks._header import Decoding, SignalHeader
-from penchant.tasks._points import coordinates, grid_coordinates
+from penchant.tasks._points import MAX_POINTS, coordinates, grid_coordinates
 from penchant.tasks._signed import unsigned
 
 
@@ -30,8 +30,8 @@ class PictureHeader(SignalHeader):
     kind: Literal["picture"] = "picture"
     inputs: Literal[2] = 2
     outputs: Literal[1, 3]
-    height: int = Field(ge=1, le=1_000_000)
-    width: int = Field(ge=1, le=1_000_000)
+    height: int = Field(ge=1, le=MAX_POINTS)
+    width: int = Field(ge=1, le=MAX_POINTS)
 
     axes = ("x", "y")
 

@@ -62,11 +62,13 @@ def lattice(
             )
     if not (math.isfinite(scale) and scale > 0):
         raise PenchantError(f"scale={scale}: new cells a cell must be a positive number")
-    counts = [max(1, round((high - low) * scale)) for low, high in borders]
+    sides = [max(1.0, (high - low) * scale) for low, high in borders]
+    counts = [round(min(side, MAX_POINTS + 1)) for side in sides]
     if math.prod(counts) > MAX_POINTS:
+        asked = "×".join(f"{side:.0f}" if side < 1e12 else f"{side:.0e}" for side in sides)
         raise PenchantError(
-            f"scale={scale}: {'×'.join(map(str, counts))} new cells, more than "
-            f"{MAX_POINTS // 10**6} million; take a smaller scale or region"
+            f"scale={scale}: {asked} new cells, more than {MAX_POINTS // 10**6} million; take a "
+            "smaller scale or region"
         )
     longest = max(n * one for n, one in zip(shape, spacings, strict=True))
     axes = []

@@ -24,8 +24,14 @@ MAX_BYTES = 64_000_000
 
 MAX_VIEWS = 10_000
 
+FARTHEST = 1e9
+"""How far out a camera may stand, in the scene's units."""
+
 RIGID = 1e-3
 """How far a rotation may be from one: what files with few digits have."""
+
+OFF_CENTRE = 0.005
+"""Share of a picture's side by which its middle may be missed: half a pixel of 100."""
 
 _LENSES = ("k1", "k2", "k3", "k4", "p1", "p2")
 
@@ -126,6 +132,11 @@ def check_rigid(what: str, pose: Float[np.ndarray, "4 4"]) -> None:
     if np.abs(pose[3] - (0, 0, 0, 1)).max() > 1e-6:
         row = " ".join(f"{number:g}" for number in pose[3])
         raise PenchantError(f"{what} is not rigid: its last row is {row}, not 0 0 0 1")
+    if np.abs(pose[:3, 3]).max() > FARTHEST:
+        raise PenchantError(
+            f"{what}: its camera stands {np.abs(pose[:3, 3]).max():.3g} away from the origin; up "
+            f"to {FARTHEST:g} fits, so scale the scene before"
+        )
     off = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
     if off > RIGID:
         raise PenchantError(
@@ -174,7 +185,7 @@ def load_posed_pictures(folder: str | Path, size: int | None = None) -> PosedPic
         if path.stem.endswith("_val") and len(files) > 1:
             notices.append(f"{path.name} was left out: it is for choices, not for scores")
             continue
-        found = _read(path)
+        found = _read(path, notices)
         angles[path] = found.camera_angle_x
         frames += [(path, frame, path.stem.endswith("_test")) for frame in found.frames]
     first, angle = next(iter(angles.items()))
@@ -188,6 +199,8 @@ def load_posed_pictures(folder: str | Path, size: int | None = None) -> PosedPic
         raise PenchantError(f"{folder}: {len(frames):,} pictures; at most {MAX_VIEWS:,} are read")
     for path, frame, _ in frames:
         check_rigid(f"{path}: the pose of {frame.file_path}", np.array(frame.transform_matrix))
+    if len(frames) < 2:
+        raise PenchantError(f"{folder}: a single picture; a scene needs at least 2")
     pictures = _pictures(
         folder, [_picture_file(folder, path, frame) for path, frame, _ in frames], size, notices
     )
@@ -221,10 +234,12 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> _Transforms:
+def _read(path: Path, notices: list[str]) -> _Transforms:
     """Read a file of poses and check it, but for what a matrix has to be."""
     try:
         size = path.stat().st_size
+        if not path.is_file():  # a pipe would be waited for
+            raise PenchantError(f"{path}: not a regular file, so no poses can be read from it")
         if size > MAX_BYTES:
             raise PenchantError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
         words = json.loads(path.read_bytes())
@@ -248,7 +263,24 @@ def _read(path: Path) -> _Transforms:
             f"{path}: {bent[0]}={words[bent[0]]!r:.20}: a lens that bends lines; undistort the "
             "pictures first"
         )
+    notices += _off_centre(path, words)
     return found
+
+
+def _off_centre(path: Path, words: dict[str, Any]) -> list[str]:
+    """Say if the camera does not look through its pictures' middle, or sees no square pixels."""
+    given = [words.get(name) for name in ("w", "h", "cx", "cy", "fl_x", "fl_y")]
+    numbers = [one for one in given if isinstance(one, int | float) and one > 0]
+    if len(numbers) < len(given):
+        return []
+    w, h, cx, cy, fl_x, fl_y = numbers
+    off = max(abs(cx / w - 0.5), abs(cy / h - 0.5), abs(fl_y / fl_x - 1))
+    if off <= OFF_CENTRE:
+        return []
+    return [
+        f"{path.name}: cx, cy, fl_x and fl_y are off by up to {100 * off:.2g} % from a camera that "
+        "looks through its pictures' middle, for which it is taken"
+    ]
 
 
 def _picture_file(folder: Path, path: Path, frame: _Frame) -> Path:
@@ -273,7 +305,7 @@ def _pictures(
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise PenchantError(
-            f"{folder}: its poses name {missing[0].relative_to(folder)}{more}, which "
+            f"{folder}: its poses name {missing[0].relative_to(folder)!s:.200}{more}, which "
             f"{'are' if more else 'is'} not there; {len(files) - len(missing)} of {len(files)} "
             "pictures are"
         )

@@ -17,7 +17,7 @@ from penchant.files import write_whole
 from penchant.tasks._header import Decoding, SignalHeader
 from penchant.tasks._picture import MAX_PIXELS
 from penchant.tasks._picture_header import PictureHeader
-from penchant.tasks._posed_pictures import MAX_VIEWS, check_rigid
+from penchant.tasks._posed_pictures import FARTHEST, MAX_VIEWS, check_rigid
 from penchant.tasks._ray_renderer import RayRenderer
 from penchant.tasks._scene_cube import SceneCube
 
@@ -34,7 +34,7 @@ On lego 4 lose half a decibel of a view, since thin parts are missed, 8 a tenth 
 
 _ANIMATED = (".gif", ".webp")
 
-_Place = Annotated[float, Field(ge=-1e9, le=1e9)]
+_Place = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 _Row = tuple[_Place, _Place, _Place, _Place]
 
 
@@ -58,11 +58,11 @@ class RadianceHeader(SignalHeader):
     kind: Literal["radiance"] = "radiance"
     inputs: Literal[3] = 3
     outputs: int = Field(ge=4, le=28)
-    height: int = Field(ge=2, le=100_000)
-    width: int = Field(ge=2, le=100_000)
+    height: int = Field(ge=2, le=MAX_PIXELS)
+    width: int = Field(ge=2, le=MAX_PIXELS)
     angle: float = Field(gt=0, lt=math.pi)
     centre: tuple[_Place, _Place, _Place]
-    half: float = Field(gt=0, le=1e9)
+    half: float = Field(gt=0, le=FARTHEST)
     degree: int = Field(ge=0, le=2)
     samples: int = Field(ge=1, le=4096)
     poses: tuple[tuple[_Row, _Row, _Row], ...] = Field(min_length=1, max_length=MAX_VIEWS)
@@ -129,11 +129,14 @@ class RadianceHeader(SignalHeader):
                 f"0 to {len(self.poses) - 1}"
             )
         poses = self.turn() if wanted.view is None else self._poses()[wanted.view : wanted.view + 1]
-        rows, columns = (max(2, round(side * wanted.scale)) for side in (self.height, self.width))
+        rows, columns = (
+            max(2, round(min(side * wanted.scale, 1e12))) for side in (self.height, self.width)
+        )
         if len(poses) * rows * columns > MAX_PIXELS:
             raise PenchantError(
-                f"scale={wanted.scale:g}: {len(poses)} × {columns}×{rows} pixels, more than "
-                f"{MAX_PIXELS // 10**6} megapixels; take a smaller scale"
+                f"scale={wanted.scale:g}: {len(poses)} × {self.width}×{self.height} pixels times "
+                f"{wanted.scale:g} along each side, more than {MAX_PIXELS // 10**6} megapixels; "
+                "take a smaller scale"
             )
         drawn = np.empty((len(poses), rows, columns, 3), np.float32)
         cube = SceneCube(self.centre, self.half)

@@ -109,7 +109,7 @@ class RadianceTask(Task):
             held_out="test" if pattern == "test" else str(HeldOut.parse(pattern)),
             degree=renderer.degree,
             samples=renderer.samples,
-            cube=SceneCube.of(scene.poses, scene.angle, height, width),
+            cube=SceneCube.of(scene.poses, scene.angle, height, width, f"scene {scene.name!r}"),
             nyquist=max(height, width) / 4,
             name=scene.name,
             outputs=RayRenderer.outputs(degree),

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from penchant.errors import PenchantError
+from penchant.tasks._posed_pictures import FARTHEST
 from penchant.tasks._volume_rendering import camera_rays
 
 PARALLEL = 1e-3
@@ -33,7 +34,12 @@ class SceneCube:
 
     @classmethod
     def of(
-        cls, poses: Float[np.ndarray, "views 4 4"], angle: float, height: int, width: int
+        cls,
+        poses: Float[np.ndarray, "views 4 4"],
+        angle: float,
+        height: int,
+        width: int,
+        name: str = "scene",
     ) -> "SceneCube":
         r"""Return the cube that just holds what the farthest camera sees around the centre.
 
@@ -51,16 +57,18 @@ class SceneCube:
         matrix = across.mean(axis=0)
         if np.linalg.eigvalsh(matrix)[0] < PARALLEL:
             raise PenchantError(
-                "the poses all look one way, so what they look at is not known; pictures from "
-                "around a scene are needed"
+                f"{name}: the poses all look one way, so what they look at is not known; pictures "
+                "from around a scene are needed"
             )
         centre = np.linalg.solve(matrix, np.einsum("vij,vj->i", across, places) / len(poses))
         distance = float(np.linalg.norm(places - centre, axis=1).max())
         half = distance * math.tan(angle / 2) * max(1.0, height / width)
-        if not (half > 1e-6 and math.isfinite(half)):
+        if not (1e-6 < half <= FARTHEST >= np.abs(centre).max()):  # so that nan fails too
             raise PenchantError(
-                f"the cameras are at most {distance:g} away from what they look at; pictures from "
-                "around a scene are needed"
+                f"{name}: the cameras are at most {distance:g} away from what they look at, and "
+                f"their pictures span {angle:g} radians, which makes a cube of half a side "
+                f"{half:.2g} around ({', '.join(f'{one:.2g}' for one in centre)}); 1e-06 to "
+                f"{FARTHEST:g} fits"
             )
         x, y, z = centre.tolist()
         return cls((x, y, z), half)

@@ -47,6 +47,8 @@ def read_frames(path: Path, check: Callable[[Any], None]) -> Frames:
         size = path.stat().st_size
         if path.is_dir():
             raise PenchantError(f"{path}: is a folder; one recording is needed")
+        if not path.is_file():  # a pipe would be waited for
+            raise PenchantError(f"{path}: not a regular file, so no recording can be read from it")
         if size > MAX_BYTES:
             raise PenchantError(f"{path}: {size / 2**20:.0f} MiB, where recordings up to 1024 fit")
         with path.open("rb") as raw, soundfile.SoundFile(raw) as file:

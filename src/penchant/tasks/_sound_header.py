@@ -67,6 +67,11 @@ class SoundHeader(SignalHeader):
             PenchantError: a part outside the sound, or more than 100 million frames.
         """
         self.check(wanted)
+        if 0 < wanted.scale * self.rate < 0.5:
+            raise PenchantError(
+                f"scale={wanted.scale:g}: {wanted.scale * self.rate:g} samples a second; a file "
+                f"of sounds has at least 1, so take a scale from {1 / self.rate:g}"
+            )
         region = None
         if wanted.region is not None:
             start, end = wanted.region

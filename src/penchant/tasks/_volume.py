@@ -119,6 +119,12 @@ def load_volume(path: str | Path, size: int | None = None) -> Volume:
             f"{MAX_NUMBERS // 10**6} million numbers; take a smaller --size, such as 128"
         )
     low, high = _range(numbers, path)
+    lowest, highest = (one * placed.slope + placed.intercept for one in (low, high))
+    if not (math.isfinite(high - low) and 0 < abs(highest - lowest) < math.inf):
+        raise PenchantError(
+            f"{path}: its voxels reach from {lowest:g} to {highest:g}, a range that double "
+            "precision does not hold; shift or scale them before"
+        )
     values = _reduced(numbers, kept, low, high)
     values.flags.writeable = False  # so that Volume need not copy
     notices: tuple[str, ...] = ()
@@ -128,8 +134,8 @@ def load_volume(path: str | Path, size: int | None = None) -> Volume:
     return Volume(
         path.name[: -len(ending(path))] or path.name,
         values,
-        low * placed.slope + placed.intercept,
-        high * placed.slope + placed.intercept,
+        lowest,
+        highest,
         placed,
         numbers.dtype.name,
         notices,
@@ -161,7 +167,8 @@ def replaced(placed: Placed, cells: Sequence[float], start: Sequence[float]) -> 
 def _range(numbers: Shaped[np.ndarray, "i j k channels"], path: Path) -> tuple[float, float]:
     """Return the lowest and the highest stored number."""
     low, high = math.inf, -math.inf
-    for _, slab in _slabs(numbers):
+    axis = _widest(numbers)
+    for _, slab in _slabs(numbers, axis):
         finite = np.isfinite(slab)
         if not finite.all():
             raise PenchantError(
@@ -182,19 +189,24 @@ def _reduced(
 ) -> Float[np.ndarray, "new_i new_j new_k channels"]:
     """Map numbers to [0, 1] and average them over new voxels, slab by slab."""
     shape = numbers.shape[:3]
-    over, down, along = (_area_weights(n, m) for n, m in zip(shape, kept, strict=True))
+    weights = [_area_weights(n, m) for n, m in zip(shape, kept, strict=True)]
     same = kept == shape
     values = np.zeros((*kept, numbers.shape[3]), np.float32 if same else np.float64)
-    for top, slab in _slabs(numbers):
-        bottom = top + len(slab)
+    axis = _widest(numbers)
+    others = [one for one in (2, 1, 0) if one != axis]
+    layers = np.moveaxis(values, axis, 0)
+    for top, slab in _slabs(numbers, axis):
+        bottom = top + slab.shape[axis]
         slab = (slab - low) / (high - low)
         if same:
-            values[top:bottom] = slab
+            layers[top:bottom] = np.moveaxis(slab, axis, 0)
             continue
         # The new layers that this slab touches; its neighbours may add to the outer two.
-        first, last = top * kept[0] // shape[0], -(-bottom * kept[0] // shape[0])
-        slab = _averaged(_averaged(slab, along, 2), down, 1)
-        values[first:last] += _averaged(slab, over[first:last, top:bottom], 0)
+        first, last = top * kept[axis] // shape[axis], -(-bottom * kept[axis] // shape[axis])
+        for other in others:
+            slab = _averaged(slab, weights[other], other)
+        slab = _averaged(slab, weights[axis][first:last, top:bottom], axis)
+        layers[first:last] += np.moveaxis(slab, axis, 0)
     return values.clip(0, 1, out=values).astype(np.float32, copy=False)
 
 
@@ -206,12 +218,19 @@ def _averaged(
     return np.moveaxis(averaged, 0, axis)
 
 
+def _widest(numbers: Shaped[np.ndarray, "i j k channels"]) -> int:
+    """Choose the axis whose layers lie in one piece: NIfTI's is the last, NumPy's the first."""
+    return int(np.argmax(np.abs(numbers.strides[:3])))
+
+
 def _slabs(
-    numbers: Shaped[np.ndarray, "i j k channels"],
-) -> Iterator[tuple[int, Float[np.ndarray, "layers j k channels"]]]:
-    step = max(1, _SLAB // math.prod(numbers.shape[1:]))
-    for top in range(0, len(numbers), step):
-        yield top, numbers[top : top + step].astype(np.float64)
+    numbers: Shaped[np.ndarray, "i j k channels"], axis: int
+) -> Iterator[tuple[int, Float[np.ndarray, "i j k channels"]]]:
+    layers = np.moveaxis(numbers, axis, 0)
+    step = max(1, _SLAB // math.prod(layers.shape[1:]))
+    for top in range(0, len(layers), step):
+        slab = layers[top : top + step].astype(np.float64)
+        yield top, np.moveaxis(slab, 0, axis)
 
 
 def _times(shape: Sequence[int]) -> str:

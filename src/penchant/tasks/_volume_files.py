@@ -31,6 +31,10 @@ TYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64"
          "float16", "float32", "float64")  # fmt: skip
 """Types of numbers that are read, by numpy's names."""
 
+FARTHEST = 1e30
+"""How large a voxel or its place may be, and its inverse how small: NIfTI keeps them in single
+precision."""
+
 ENDINGS = (".nii.gz", ".nii", ".npy", ".tiff", ".tif")
 
 
@@ -73,8 +77,12 @@ def is_volume(path: Path) -> bool:
     """Tell a volume by its ending; a TIFF, by holding a stack of pages of one size."""
     if not ending(path).startswith(".tif"):
         return bool(ending(path))
+    if not path.is_file():  # a pipe would be waited for
+        return False
     from tifffile import TiffFile
 
+    # It says what it stumbles over beside our one line.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         with TiffFile(path) as file:
             return bool(_stacked(file.series[0]))
@@ -122,9 +130,11 @@ def _checked(path: Path, shape: Sequence[int], kind: np.dtype[Any]) -> None:
         raise PenchantError(f"{path}: {shape[3]} numbers a voxel; 1 to 64 channels are taken")
 
 
-def _believed(path: Path, shape: Sequence[int], kind: np.dtype[Any], packed: bool) -> None:
+def _believed(
+    path: Path, shape: Sequence[int], kind: np.dtype[Any], packed: bool, start: int = 0
+) -> None:
     """Refuse a header that claims more than its file can hold."""
-    claimed, there = math.prod(map(int, shape)) * kind.itemsize, path.stat().st_size
+    claimed, there = start + math.prod(map(int, shape)) * kind.itemsize, path.stat().st_size
     if claimed > there * (DEFLATE if packed else 1):
         raise PenchantError(
             f"{path}: its header claims {'×'.join(map(str, shape))} numbers, {claimed:,} bytes, "
@@ -141,11 +151,24 @@ def _with_channels(numbers: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "i 
     return numbers[..., None] if numbers.ndim == 3 else numbers
 
 
+_ARRAY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
 def _read_array(path: Path) -> Stored:
-    # Mapped, so that a header that claims too much allocates nothing; objects are refused.
-    numbers = np.lib.format.open_memmap(path, mode="r")
-    _checked(path, numbers.shape, numbers.dtype)
-    return Stored(_with_channels(numbers), Placed())
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _ARRAY_HEADERS:
+            raise PenchantError(
+                f"{path}: .npy of version {version}; 1.0 and 2.0 hold plain numbers"
+            )
+        shape, _, kind = _ARRAY_HEADERS[version](file)
+        start = file.tell()
+    _checked(path, shape, kind)
+    _believed(path, shape, kind, packed=False, start=start)
+    return Stored(_with_channels(np.lib.format.open_memmap(path, mode="r")), Placed())
 
 
 def _read_nifti(path: Path) -> Stored:
@@ -166,21 +189,47 @@ def _of_nifti(path: Path, image: Any) -> Stored:
     _checked(path, shape, kind)
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    _believed(path, shape, kind, packed)
+    _believed(path, shape, kind, packed, start=int(image.dataobj.offset))
     affine = np.array(image.affine, np.float64)
     spacing = np.array(header.get_zooms()[:3], np.float64)
-    if not (np.isfinite(affine).all() and np.isfinite(spacing).all() and spacing.min() > 0):
-        raise PenchantError(f"{path}: its header places the voxels nowhere (spacing {spacing})")
+    lost = misplaced(affine, spacing)
+    if lost:
+        raise PenchantError(f"{path}: its header places the voxels nowhere: {lost}")
+    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    if not (1 / FARTHEST <= abs(slope) <= FARTHEST and abs(intercept) <= FARTHEST):
+        raise PenchantError(
+            f"{path}: its header's values are {slope:g} times the stored ones plus {intercept:g}; "
+            f"up to {FARTHEST:g}, and from {1 / FARTHEST:g} on for what multiplies, is read"
+        )
     placed = Placed(
         spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         units=header.get_xyzt_units()[0],
         affine=affine,
         codes=(int(header["qform_code"]), int(header["sform_code"])),
-        slope=float(image.dataobj.slope),  # loading takes it out of the header
-        intercept=float(image.dataobj.inter),
+        slope=slope,  # loading takes it out of the header
+        intercept=intercept,
     )
     numbers = np.asanyarray(image.dataobj.get_unscaled()).reshape(shape, order="F")
     return Stored(_with_channels(numbers), placed)
+
+
+def misplaced(affine: Float[np.ndarray, "4 4"], spacing: Float[np.ndarray, "3"]) -> str:
+    """Say what is wrong with where voxels lie, or nothing.
+
+    Example:
+        >>> misplaced(np.diag([1.0, 0.0, 1.0, 1.0]), np.ones(3))
+        'its affine puts all of them in one plane'
+    """
+    if not (spacing.min() >= 1 / FARTHEST and spacing.max() <= FARTHEST):  # so that nan fails too
+        sides = ", ".join(f"{one:g}" for one in spacing)
+        return f"its spacing is {sides}, and lengths from {1 / FARTHEST:g} to {FARTHEST:g} fit"
+    if not np.abs(affine).max() <= FARTHEST:
+        return f"its affine holds what is not finite or beyond {FARTHEST:g}"
+    axes = affine[:3, :3]
+    lengths = np.linalg.norm(axes, axis=0)
+    if not lengths.all() or abs(np.linalg.det(axes / lengths)) < 1e-6:
+        return "its affine puts all of them in one plane"
+    return ""
 
 
 def _stacked(series: "TiffPageSeries") -> str:

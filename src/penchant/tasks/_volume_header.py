@@ -16,12 +16,22 @@ from penchant.files import write_whole
 from penchant.tasks._header import Decoding, SignalHeader
 from penchant.tasks._points import lattice
 from penchant.tasks._signed import unsigned
-from penchant.tasks._volume import Volume, replaced
-from penchant.tasks._volume_files import ENDINGS, TYPES, Placed, ending, written
+from penchant.tasks._volume import MAX_NUMBERS, Volume, replaced
+from penchant.tasks._volume_files import (
+    ENDINGS,
+    FARTHEST,
+    TYPES,
+    Placed,
+    ending,
+    misplaced,
+    written,
+)
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Side = Annotated[int, Field(ge=2, le=1_000_000)]
+Side = Annotated[int, Field(ge=2, le=MAX_NUMBERS)]
+Code = Annotated[int, Field(ge=0, le=5)]
+"""NIfTI knows no other."""
 Row = tuple[Finite, Finite, Finite, Finite]
 
 
@@ -44,7 +54,7 @@ class VolumeHeader(SignalHeader):
     spacing: tuple[Length, Length, Length] = (1.0, 1.0, 1.0)
     units: str = Field(default="unknown", max_length=40)
     affine: tuple[Row, Row, Row, Row] | None = None
-    codes: tuple[Annotated[int, Field(ge=0, le=100)], Annotated[int, Field(ge=0, le=100)]] = (0, 0)
+    codes: tuple[Code, Code] = (0, 0)
     slope: Finite = 1.0
     intercept: Finite = 0.0
 
@@ -56,6 +66,16 @@ class VolumeHeader(SignalHeader):
             raise ValueError(f"dtype={self.dtype!r} is no type of numbers that volumes have")
         if self.slope == 0 or self.low == self.high:
             raise ValueError("slope=0, or low and high are the same: no values can be given back")
+        if not 1 / FARTHEST <= abs(self.slope) <= FARTHEST >= abs(self.intercept):
+            raise ValueError(
+                f"slope={self.slope:g}, intercept={self.intercept:g}: beyond NIfTI's precision"
+            )
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"low={self.low:g}, high={self.high:g}: too far apart")
+        affine = np.eye(4) if self.affine is None else np.array(self.affine)
+        lost = misplaced(affine, np.array(self.spacing))
+        if lost:
+            raise ValueError(lost)
         return self
 
     @classmethod
