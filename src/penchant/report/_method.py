@@ -9,6 +9,7 @@ from penchant.pages import counted, integers, number, plain
 from penchant.report import _reading as reading
 from penchant.report import _words as words
 from penchant.report._merge import by_signal as merged_by_signal
+from penchant.report._pictures import voxel
 from penchant.report._signals import told_apart
 from penchant.study import Pilot, Reconstruction, Results
 
@@ -103,9 +104,13 @@ def _size(shown: Reconstruction) -> str:
         return f"{shape[0] / shown.rate:.3g} s at {shown.rate:,} Hz"
     if shown.kind == "mesh":  # what is kept of it are views
         return "a closed surface"
-    if shown.kind == "picture":
-        shape = shape[::-1]
-    return f"{' × '.join(map(str, shape))} {'pixels' if shown.kind == 'picture' else 'samples'}"
+    if shown.kind == "volume":
+        return f"{_times(shape)} voxels of {voxel(shown)}"
+    return f"{_times(shape[::-1])} pixels{' a view' if shown.view else ''}"
+
+
+def _times(sides: Sequence[int]) -> str:
+    return " × ".join(map(str, sides))
 
 
 def _baseline(results: Results) -> str:

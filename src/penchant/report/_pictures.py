@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ from penchant.pages import number, quantity
 from penchant.report import _words as words
 from penchant.report._slices import on_paper
 from penchant.study import Reconstruction, Results
+from penchant.tasks import psnr
 
 ERROR_COLOURS = "magma"
 _ERROR_LEVELS = 64
@@ -27,8 +29,23 @@ class Form:
     quality: int | None = None
 
 
-_SHOWN = {"volume": "three middle slices", "mesh": "two views of its surface"}
-"""What is seen of signals that are no pictures."""
+@dataclass(frozen=True)
+class Words:
+    """What a gallery calls what it shows."""
+
+    title: str = "Pictures"
+    drawn: str = ""
+    """What is to be seen, in a sentence."""
+    turn: str = "View"
+    """What the slider between views is called."""
+
+
+_WORDS = {
+    "volume": Words("Slices", "The middle slices across the last axis, the second and the first."),
+    "mesh": Words("Surfaces", "Each surface is seen from all around.", "Turn"),
+    "radiance": Words("Views", "Each camera’s picture stands beside what a network answers."),
+}
+"""Those of signals that are no pictures."""
 
 _FORMS = (
     Form(1024),
@@ -57,9 +74,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Wall:
-    """One signal's original and reconstructions, side by side."""
+    """One signal's original and reconstructions, side by side, or one view of them."""
 
     signal: str
+    view: str
     size: tuple[int, int]
     """Width and height in pixels, before any reduction."""
     panels: tuple[Panel, ...]
@@ -82,6 +100,17 @@ class Gallery:
     walls: tuple[Wall, ...]
     error_limit: float
     note: str
+    words: Words = Words()
+
+    @property
+    def signals(self) -> list[str]:
+        """The signals that walls are of."""
+        return list(dict.fromkeys(wall.signal for wall in self.walls))
+
+    @property
+    def most_views(self) -> int:
+        """How many walls a signal has, at most."""
+        return max(Counter(wall.signal for wall in self.walls).values(), default=0)
 
     @property
     def error_gradient(self) -> str:
@@ -102,20 +131,20 @@ def gallery(results: Results, designs: Sequence[str], budget: int) -> Gallery:
         designs: labels in the order of display.
         budget: characters that all data addresses together may take.
     """
-    by_signal: dict[str, dict[str, Reconstruction]] = {}
+    by_wall: dict[tuple[str, str], dict[str, Reconstruction]] = {}
     drawn = [shown for one in results.reconstructions if (shown := on_paper(one)) is not None]
     for shown in drawn:
-        by_signal.setdefault(shown.signal, {})[shown.design] = shown
-    names = list(by_signal)
+        by_wall.setdefault((shown.signal, shown.view), {})[shown.design] = shown
+    groups = list(by_wall.values())
     limit = error_limit(drawn)
-    while names:
-        groups = [by_signal[name] for name in names]
+    while groups:
         for form in _FORMS:
             walls = _walls(results, groups, designs, form, limit, budget)
             if walls is not None:
-                return Gallery(walls, limit, _note(walls, form, len(names), len(by_signal)))
-        names = names[: len(names) // 2]
-    note = "The pictures do not fit into this page and were left out." if by_signal else ""
+                note = _note(walls, form, len(by_wall))
+                return Gallery(walls, limit, note, _WORDS.get(drawn[0].kind, Words()))
+        groups = groups[: len(groups) // 2]
+    note = "The pictures do not fit into this page and were left out." if by_wall else ""
     return Gallery((), limit, note)
 
 
@@ -142,7 +171,7 @@ def _walls(
         if panels:
             any_shown = next(iter(group.values()))
             height, width = any_shown.values.shape[:2]
-            walls.append(Wall(any_shown.signal, (width, height), tuple(panels)))
+            walls.append(Wall(any_shown.signal, any_shown.view, (width, height), tuple(panels)))
     return tuple(walls)
 
 
@@ -153,13 +182,15 @@ def _panel(
     form: Form,
     limit: float,
 ) -> Panel:
-    height, width = shown.values.shape[:2]
     picture = address(shown.values, form)
+    named = f"{shown.signal}, {shown.view}" if shown.view else shown.signal
     if not shown.design:
-        size = _SHOWN.get(shown.kind, f"{width} × {height} pixels")
-        return Panel("", picture, f"{shown.signal}, the original: {size}", size)
+        size = _size(shown)
+        return Panel("", picture, f"{named}, the original: {size}", size)
     score = picture_score(results, shown)
-    alt = f"{shown.signal} as {shown.design} reconstructs it{f', {score}' if score else ''}"
+    if original is not None and shown.kind == "radiance":
+        score += f"; this view {psnr(_shown(shown.values), original.values):.1f} dB"
+    alt = f"{named} as {shown.design} reconstructs it{f', {score}' if score else ''}"
     if original is None or original.values.shape[:2] != shown.values.shape[:2]:
         return Panel(shown.design, picture, alt, score)
     difference = errors(shown.values, original.values)
@@ -170,10 +201,25 @@ def _panel(
         alt,
         score,
         _error_address(difference, form, limit),
-        f"Error of {shown.design} on {shown.signal}: {average} on average, {difference.max():.3f} "
-        "at most",
+        f"Error of {shown.design} on {named}: {average} on average, {difference.max():.3f} at most",
         average,
     )
+
+
+def _size(shown: Reconstruction) -> str:
+    """What the original's caption says of its size."""
+    height, width = shown.values.shape[:2]
+    if shown.kind == "mesh":
+        return "the closed surface itself"
+    if shown.kind != "volume":
+        return f"{width} × {height} pixels"
+    return f"a voxel is {voxel(shown)}"
+
+
+def voxel(shown: Reconstruction) -> str:
+    """A volume's voxel, such as 1 × 1 × 2.5 mm."""
+    lengths = " × ".join(f"{one:.3g}" for one in shown.spacing or (1, 1, 1))
+    return lengths if shown.units == "unknown" else f"{lengths} {shown.units}"
 
 
 def picture_score(results: Results, shown: Reconstruction) -> str:
@@ -200,13 +246,16 @@ def error_limit(pictures: Sequence[Reconstruction]) -> float:
     It holds all but 1 in 50 pixels of a median design, so that one design that failed does not
     darken all others; larger errors share the last colour.
     """
-    originals = {shown.signal: shown.values for shown in pictures if not shown.design}
-    high = [
-        float(np.quantile(errors(shown.values, originals[shown.signal]), 0.98))
+    originals = {(one.signal, one.view): one.values for one in pictures if not one.design}
+    pairs = [
+        (shown.values, originals[shown.signal, shown.view])
         for shown in pictures
-        if shown.design
-        and shown.signal in originals
-        and originals[shown.signal].shape[:2] == shown.values.shape[:2]
+        if shown.design and (shown.signal, shown.view) in originals
+    ]
+    high = [
+        float(np.quantile(errors(values, original), 0.98))
+        for values, original in pairs
+        if values.shape[:2] == original.shape[:2]
     ]
     wanted = max(float(np.median(high)), 1e-4) if high else 1.0
     power = 10.0 ** np.floor(np.log10(wanted))
@@ -263,15 +312,16 @@ def _reduced(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _note(walls: Sequence[Wall], form: Form, shown: int, total: int) -> str:
+def _note(walls: Sequence[Wall], form: Form, total: int) -> str:
     """What was given up to keep the page small; empty when nothing was."""
     changes = []
     if any(max(wall.size) > form.side for wall in walls):
         changes.append(f"reduced to at most {form.side} pixels a side")
     if form.quality is not None:
         changes.append(f"compressed with loss (WebP, quality {form.quality})")
-    if shown < total:
-        changes.append(f"limited to {shown} of {total} signals")
+    if len(walls) < total:
+        several = "views" if walls[0].view else "signals"
+        changes.append(f"limited to {len(walls)} of {total} {several}")
     if not changes:
         return ""
     return (

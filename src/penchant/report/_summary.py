@@ -6,6 +6,7 @@ from penchant.report import _words as words
 from penchant.report._headline import headline
 from penchant.report._page import render
 from penchant.report._pictures import Form, address
+from penchant.report._slices import on_paper
 from penchant.report._table import overall
 from penchant.study import Results
 
@@ -32,9 +33,13 @@ def html_summary(results: Results) -> str:
         True
     """
     designs = overall(results)
-    drawn = [shown for shown in results.reconstructions if shown.kind == "picture"]
-    first = next((shown.signal for shown in drawn), None)
-    pictures = {shown.design: shown.values for shown in drawn if shown.signal == first}
+    drawn = [shown for one in results.reconstructions if (shown := on_paper(one)) is not None]
+    first = drawn[0].signal if drawn else None
+    pictures = {
+        shown.design: shown.values
+        for shown in drawn
+        if (shown.signal, shown.view) == (first, drawn[0].view)
+    }
     order = [name for name in ("", *designs["design"]) if name in pictures][:_MOST_PICTURES]
     return render(
         "summary.html.jinja",

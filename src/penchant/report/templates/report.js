@@ -5,6 +5,7 @@ for (const section of document.querySelectorAll("[data-pictures]")) {
   const walls = section.querySelector("[data-walls]");
   const readout = section.querySelector("[data-readout]");
   const select = section.querySelector("[data-signal]");
+  const turn = section.querySelector("[data-turn]");
   const largest = 32;
   let zoom = 1, x = 0, y = 0;
 
@@ -46,6 +47,18 @@ for (const section of document.querySelectorAll("[data-pictures]")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === name));
   }
 
+  // One wall is seen: of the chosen signal, the view that the slider is at.
+  function choose() {
+    const all = [...walls.querySelectorAll("[data-wall]")];
+    const views = all.filter(wall => wall.dataset.wall === (select ? select.value : "0"));
+    const chosen = views[turn ? between(Number(turn.value), 0, views.length - 1) : 0];
+    for (const wall of all) wall.hidden = wall !== chosen;
+    if (turn) {
+      turn.max = views.length - 1;
+      turn.setAttribute("aria-valuetext", chosen.dataset.view);
+    }
+  }
+
   for (const button of section.querySelectorAll("[data-mode]"))
     button.addEventListener("click", () => mode(button.dataset.mode));
   for (const button of section.querySelectorAll("[data-zoom]"))
@@ -53,11 +66,9 @@ for (const section of document.querySelectorAll("[data-pictures]")) {
       const factor = Number(button.dataset.zoom);
       if (factor) zoomAt(factor, 0.5, 0.5); else whole();
     });
-  if (select) select.addEventListener("change", () => {
-    for (const wall of walls.querySelectorAll("[data-wall]"))
-      wall.hidden = wall.dataset.wall !== select.value;
-    whole();
-  });
+  if (select) select.addEventListener("change", () => { choose(); whole(); });
+  if (turn) turn.addEventListener("input", () => { choose(); show(); });
+  choose();  // a browser may have kept what was chosen before
 
   walls.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
