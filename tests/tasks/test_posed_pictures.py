@@ -201,7 +201,7 @@ def _nan(pose: np.ndarray) -> None:
         (_frame(file_path="a/" * 2000), "its poses name a/a/.*, which is not there"),
         (_matrix(_far), r"r_2: its camera stands 1e\+30 away"),
         (_one, "a single picture; a scene needs at least 2"),
-        (_pipe, "not a regular file"),
+        (_pipe, "train.json: not a regular file"),
     ],
 )
 def test_what_is_damaged_is_said_in_one_line(

@@ -217,6 +217,7 @@ def test_a_point_outside(time: float) -> None:
         (Decoding(region=(math.nan, 1.0)), "region=nan,1"),
         (Decoding(region=(0.0, 1.0, 2.0)), "2 numbers are needed"),
         (Decoding(scale=0.0), "scale=0"),
+        (Decoding(scale=1e-9), "samples a second; a file of sounds has at least 1"),
         (Decoding(scale=1e9), "more than 100 million"),
         (Decoding(view=1), "view=1: noise is a sound"),
     ],

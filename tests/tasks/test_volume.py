@@ -329,7 +329,7 @@ BAD = {
     "huge.npy": (huge_array, r"claims 3000×3000×3000 numbers"),
     "huge.nii.gz": (huge_nifti, r"claims 3000×3000×3000 numbers, 108,000,000,352 bytes"),
     "huge.nii": (lambda p: huge_nifti(p, packed=False), "of 352 bytes cannot hold"),
-    "bomb.nii.gz": (bomb, "which a file of|more than 2,000,000,000"),
+    "bomb.nii.gz": (bomb, "which a file of|more than 1,000,000,000"),
     "cut.nii": (cut, "cannot hold"),
     "cut.nii.gz": (cut, "damaged, cut short"),
     "text.nii": (lambda path: path.write_text("hello" * 100), "damaged, cut short or no volume"),

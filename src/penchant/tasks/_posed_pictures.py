@@ -245,6 +245,8 @@ def _read(path: Path, notices: list[str]) -> _Transforms:
         words = json.loads(path.read_bytes())
     except OSError as error:
         raise PenchantError(f"{path}: cannot be opened ({error.strerror})") from error
+    except PenchantError:
+        raise
     except (ValueError, RecursionError) as error:
         raise PenchantError(f"{path}: no JSON ({error})") from error
     try:

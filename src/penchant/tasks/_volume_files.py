@@ -21,8 +21,8 @@ from penchant.errors import PenchantError
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
-LARGEST = 2_000_000_000
-"""Bytes of an array beyond which a compressed file is not unpacked."""
+LARGEST = 1_000_000_000
+"""Bytes of an array beyond which a compressed file is not unpacked: unpacking takes twice that."""
 
 DEFLATE = 1100
 """How many times as large what is unpacked can be, at most: deflate's limit is 1,032."""
