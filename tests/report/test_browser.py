@@ -11,6 +11,7 @@ from penchant.report import report
 from penchant.study import Results
 
 from .conftest import ODD
+from .test_pictures import with_views
 
 pytestmark = needs_browser
 
@@ -95,6 +96,49 @@ def test_a_signal_is_chosen(driver: Any, tmp_path: Path) -> None:
     (wall,) = driver.find_elements(By.CSS_SELECTOR, ".wall:not([hidden])")
     first = wall.find_element(By.CSS_SELECTOR, ".picture")
     assert first.get_attribute("alt").startswith("c, the original")
+
+
+def test_a_slider_turns_what_is_shown(driver: Any, tmp_path: Path) -> None:
+    from selenium.webdriver import Keys
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.select import Select
+
+    made = with_views("mesh", ("0°", "90°", "180°"), ("spot", "bunny"))
+    look(driver, report(made, tmp_path / "report.html"))
+    slider = driver.find_element(By.CSS_SELECTOR, "[data-turn]")
+
+    def seen() -> list[str]:
+        walls = driver.find_elements(By.CSS_SELECTOR, ".wall")
+        names = [wall.find_element(By.CSS_SELECTOR, ".wall-name") for wall in walls]
+        return [name.text for name in names if name.is_displayed()]
+
+    assert seen() == ["spot, 0°"]
+    driver.find_element(By.CSS_SELECTOR, "[data-zoom='2']").click()
+    before = set(_frames(driver))
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert seen() == ["spot, 90°"]
+    assert slider.get_attribute("aria-valuetext") == "90°"
+    assert set(_frames(driver)) == before  # the zoom stays
+    Select(driver.find_element(By.CSS_SELECTOR, "[data-signal]")).select_by_visible_text("bunny")
+    assert seen() == ["bunny, 90°"]
+    slider.send_keys(Keys.END)
+    assert seen() == ["bunny, 180°"]
+    assert driver.get_log("browser") == []
+
+
+def test_without_a_script_every_view_is_there(driver: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+
+    made = with_views("radiance", ("view 1", "view 5"))
+    path = report(made, tmp_path / "report.html")
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        look(driver, path)
+        walls = driver.find_elements(By.CSS_SELECTOR, ".wall")
+        assert [wall.is_displayed() for wall in walls] == [True, True]
+        assert not driver.find_element(By.CSS_SELECTOR, "[data-pictures] .controls").is_displayed()
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def test_figures_follow_the_dark_scheme(driver: Any, results: Results, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,9 +17,12 @@ from penchant.report._pictures import (
     errors,
     gallery,
 )
+from penchant.report._report import page
 from penchant.study import Reconstruction, Results
 
 from .conftest import DESIGNS, make_results
+
+AFFINE = tuple(tuple(row) for row in np.diag([1.0, 1.0, 2.5, 1.0]).tolist())
 
 
 def _decoded(data: str) -> np.ndarray:
@@ -81,3 +85,58 @@ def test_the_budget_holds_and_is_spoken_of(several: Results, budget: int) -> Non
 def test_a_large_picture_is_reduced() -> None:
     picture = np.random.Generator(np.random.PCG64(0)).random((10, 1500, 3))
     assert _decoded(address(picture, Form(300))).shape == (2, 300, 3)
+
+
+def with_views(kind: str, views: tuple[str, ...], signals: tuple[str, ...] = ("spot",)) -> Results:
+    """A study of shapes or scenes: each view is lighter than the one before."""
+    made = make_results(designs=("relu", "sine"), levels=(20.0, 30.0), signals=signals)
+    shown = [
+        Reconstruction(signal, design, 0, np.full((6, 8, 3), light - wrong), kind, view=view)
+        for signal in signals
+        for design, wrong in (("", 0.0), ("relu", 0.1), ("sine", 0.01))
+        for view, light in zip(views, np.linspace(0.3, 0.9, len(views)), strict=True)
+    ]
+    return replace(made, reconstructions=tuple(shown), plan={**made.plan, "noun": kind})
+
+
+def test_each_view_has_a_wall_of_its_own() -> None:
+    shown = gallery(with_views("radiance", ("view 1", "view 5")), ("relu", "sine"), 10**6)
+    assert [(wall.signal, wall.view) for wall in shown.walls] == [
+        ("spot", "view 1"),
+        ("spot", "view 5"),
+    ]
+    assert shown.signals == ["spot"]
+    assert shown.most_views == 2
+    for wall, light in zip(shown.walls, (0.3, 0.9), strict=True):
+        assert [panel.design for panel in wall.panels] == ["", "relu", "sine"]
+        assert _decoded(wall.panels[0].picture)[0, 0, 0] == round(255 * light)
+        assert wall.panels[1].score.endswith("this view 20.0 dB")
+        assert wall.panels[2].score.endswith("this view 40.0 dB")
+        assert float(wall.panels[1].error_mean) == pytest.approx(0.1)
+        assert wall.view in wall.panels[1].picture_alt
+
+
+def test_views_that_do_not_fit_are_spoken_of() -> None:
+    made = with_views("mesh", tuple(f"{turn}°" for turn in range(0, 360, 45)))
+    whole = gallery(made, ("relu", "sine"), 10**6)
+    spent = sum(len(p.picture) + len(p.error) for wall in whole.walls for p in wall.panels)
+    assert "limited to 4 of 8 views" in gallery(made, ("relu", "sine"), int(0.6 * spent)).note
+
+
+def test_a_page_calls_what_it_shows_by_its_kind() -> None:
+    made = with_views("mesh", ("0°", "90°"))
+    text = page(made)
+    assert "<h2>Surfaces</h2>" in text
+    assert ">Turn <input" in text
+    assert ">Pictures<" not in text
+    volume = np.random.default_rng(0).random((4, 5, 6, 1))
+    slices = tuple(
+        Reconstruction(
+            "spot", one, 0, volume, "volume", spacing=(1.0, 1.0, 2.5), units="mm", affine=AFFINE
+        )
+        for one in ("", "relu")
+    )
+    text = page(replace(made, reconstructions=slices))
+    assert "axial, coronal, sagittal; a voxel is 1 × 1 × 2.5 mm" in text
+    assert "4 × 5 × 6 voxels of 1 × 1 × 2.5 mm" in text
+    assert "data-turn" not in text.partition("<script")[0]

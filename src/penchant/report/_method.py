@@ -27,6 +27,7 @@ _PLAN_WORDS = {
     "also": "Judged beside it",
     "probes": "Measured inside",
     "judge": "Verdicts",
+    "references": "Held against closed-form fits",
 }
 _JUDGED = {"each": "on each signal by itself", "across": "over all signals"}
 _MOST_PILOT_ROWS = 300
@@ -85,6 +86,8 @@ def plan_rows(results: Results) -> list[tuple[str, str]]:
         told.add("size")  # of pictures in a folder of classes, whose notice says it
     if words.noun(results) == "function":
         told.add("held_out")  # samples of its own, whose notice says it
+    if words.noun(results) not in ("picture", "sound", "volume"):
+        told.add("references")  # which only signals on a grid have
     told |= {word for word in ("noise", "augment") if not results.plan.get(word)}
     if len(names) == 1:
         told.add("judge")
@@ -128,6 +131,8 @@ def _said(results: Results, key: str, value: object) -> str:
         return "; ".join(f"{where}: {text}" if where else text for where, text in notices)
     if key == "held_out" and value == "test":
         return "the data’s own test part"
+    if key == "held_out" and value == "fresh":
+        return "fresh points, which no training sees"
     if key == "also" and isinstance(value, list | tuple):
         return ", ".join(words.metric_name(str(name)) for name in value)
     return _JUDGED.get(str(value), str(value)) if key == "judge" else plain(value)

@@ -38,11 +38,15 @@ class Words:
     """What is to be seen, in a sentence."""
     turn: str = "View"
     """What the slider between views is called."""
+    sampled: bool = True
+    """Whether pixels are the signal's own, to be seen as such when enlarged."""
 
 
 _WORDS = {
-    "volume": Words("Slices", "The middle slices across the last axis, the second and the first."),
-    "mesh": Words("Surfaces", "Each surface is seen from all around.", "Turn"),
+    "volume": Words(
+        "Slices", "The three middle slices, each across one axis, in their proportions."
+    ),
+    "mesh": Words("Surfaces", "Each surface is seen from all around.", "Turn", sampled=False),
     "radiance": Words("Views", "Each camera’s picture stands beside what a network answers."),
 }
 """Those of signals that are no pictures."""
@@ -213,7 +217,8 @@ def _size(shown: Reconstruction) -> str:
         return "the closed surface itself"
     if shown.kind != "volume":
         return f"{width} × {height} pixels"
-    return f"a voxel is {voxel(shown)}"
+    seen = "axial, coronal, sagittal; " if shown.affine else ""
+    return f"{seen}a voxel is {voxel(shown)}"
 
 
 def voxel(shown: Reconstruction) -> str:

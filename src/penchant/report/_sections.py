@@ -82,7 +82,9 @@ def warnings(results: Results) -> list[str]:
     for where, text in merged_by_signal(results.warnings, short):
         if len(results.designs) > 2:
             text = text.replace(everyone, "all designs")
-        found.append(f"{words.capital(where)}: {text}" if where else words.capital(text))
+        named = text.startswith(tuple(f"{one}: " for one in results.designs))
+        said = text if named else words.capital(text)
+        found.append(f"{words.capital(where)}: {text}" if where else said)
     return found
 
 

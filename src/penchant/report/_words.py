@@ -28,6 +28,7 @@ _METRIC_WORDS = {
     "ssim": "SSIM",
     "snr": "SNR",
     "iou": "IoU",
+    "chamfer": "chamfer distance",
     "nll": "loss",
     "nll_seen": "training loss",
     "ece": "calibration error",
@@ -68,6 +69,10 @@ _EXPLAINED = {
     "ece": "The calibration error says how far confidence is from the share of right answers.",
     "snr": "The signal-to-noise ratio is the sound’s energy over the error’s, in decibels: 0 dB is "
     "no better than silence.",
+    "iou": "The intersection over union is the volume that is inside both shapes over that inside "
+    "either: 1 is the same shape.",
+    "chamfer": "The chamfer distance is how far one surface lies from the other on average, as a "
+    "share of the side of the cube around the shape.",
     "r2": "R² is the share of the targets’ variance that is explained: 100 % is perfect, 0 % no "
     "better than their mean.",
     "gap_accuracy": "The accuracy gap is the accuracy on seen samples minus that on held-out ones.",

@@ -37,7 +37,7 @@ from penchant.tasks import (
 )
 from penchant.version import __version__
 
-_FACTS = ("kind", "rate", "spacing", "units")
+_FACTS = ("kind", "rate", "spacing", "units", "affine")
 """What a reconstruction keeps of a signal's header, where it has it."""
 
 

@@ -87,6 +87,8 @@ class Reconstruction:
     """A volume's voxel along each axis."""
     units: str = "unknown"
     """Of the spacing."""
+    affine: tuple[tuple[float, ...], ...] | None = None
+    """From a voxel's indices to its place, where the file says it."""
     view: str = ""
     """Which view it is of a mesh or a scene, of which there are several."""
 
