@@ -1,5 +1,6 @@
 """Volumes and meshes from the command line: fitted, given back, refused."""
 
+import os
 from pathlib import Path
 
 import nibabel
@@ -46,7 +47,8 @@ def test_a_volume_goes_in_and_comes_back(penchant: Command, here: Path, brain: P
 
 
 def test_a_mesh_goes_in_and_comes_back(penchant: Command, here: Path, ball: Path) -> None:
-    outcome = penchant("fit", ball, "-o", "ball.safetensors", "--steps", 100, "--size", 16)
+    words = ("--steps", 100, "--size", 16, "--design", "width=32")
+    outcome = penchant("fit", ball, "-o", "ball.safetensors", *words)
     made, hint = outcome.out.splitlines()
     assert "IoU 0.9" in made
     assert "for a shape of 6 kB (162 vertices, 320 faces)" in made
@@ -62,7 +64,7 @@ def test_a_mesh_goes_in_and_comes_back(penchant: Command, here: Path, ball: Path
 def test_a_study_of_one(
     penchant: Command, here: Path, name: str, request: pytest.FixtureRequest
 ) -> None:
-    words = ("--seeds", 1, "--steps", 2, "--tune", 0, "--size", 6, "--out", "study")
+    words = ("--seeds", 1, "--steps", 2, "--tune", 0, "--size", 6, "--jobs", 1, "--out", "study")
     signal = request.getfixturevalue(name)
     outcome = penchant("compare", signal, "--vary", "activation=relu,sine", *words)
     assert outcome.code == 0, outcome.err
@@ -83,12 +85,14 @@ def test_bad_files(penchant: Command, here: Path, brain: Path, ball: Path, comma
     trimesh.Trimesh(whole.vertices, whole.faces[1:]).export("open.ply")
     np.save("nan.npy", np.full((4, 4, 4), np.nan))
     np.save("flat.npy", np.ones((4, 4)))
+    os.mkfifo("pipe.tif")
     (here / "cut.nii.gz").write_bytes(brain.read_bytes()[:200])
     for name, message in (
         ("open.ply", "not closed: 3 of its 480 edges are open"),
         ("nan.npy", "64 voxels or more are not finite"),
         ("flat.npy", "4×4 numbers, which are a picture"),
         ("cut.nii.gz", "damaged, cut short"),
+        ("pipe.tif", "not a regular file"),
         ("none.nii", "no such file"),
         ("none.stl", "no such file"),
     ):
@@ -101,6 +105,7 @@ def test_words_that_mean_nothing_here(penchant: Command, brain: Path, ball: Path
     refused(penchant("compare", ball, "--noise", "0.1"), "whose inside takes none")
     words = ("-o", "x.safetensors", *SMALL)
     refused(penchant("fit", ball, *words, "--target-db", 9), "iou_seen is not in decibels")
+    refused(penchant("fit", ball, *words[:-1], 0), "size=0: a shape is seen at size³ points")
     assert penchant("fit", ball, *words).code == 0
     refused(penchant("render", "x.safetensors", "-o", "a.nii"), "take .obj, .ply, .stl, .off")
     refused(penchant("render", "x.safetensors", "-o", "a.ply", "--region", "0,1"), "takes scale")
