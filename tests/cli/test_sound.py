@@ -102,6 +102,7 @@ def test_ones_own_designs_replace_the_usual_ones(
     outcome = penchant(
         *("compare", speech, *TINY, "--dry-run", "--size", 800),
         *("--vary", "activation=relu,sine", "--vary", "encoding=none,nerf,grid"),
+        *("--vary", "scale=15"),  # left open, it would follow the sound
     )
     assert outcome.code == 0, outcome
     said = outcome.out + outcome.err

@@ -37,7 +37,10 @@ def test_has_the_two_profiles_and_is_quick_where_none_is_named(file: Path) -> No
 
 
 @pytest.mark.parametrize(("file", "profile"), PROFILES, ids=NAMES)
-def test_is_planned(file: Path, profile: str) -> None:
+def test_is_planned(
+    file: Path, profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENCHANT_DATA", str(tmp_path))  # named by some files, read by none here
     plan, places = read_toml(file, profile)
     assert plan.seeds >= 6, "fewer make no verdict"
     assert verdicts(plan, len(places)) > 0

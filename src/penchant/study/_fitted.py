@@ -21,6 +21,7 @@ from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._jobs import final_score
 from penchant.study._layered import Layered
 from penchant.study._model_file import model_bytes, read_model
+from penchant.study._suited import suited
 from penchant.tasks import (
     Asked,
     Decoding,
@@ -253,6 +254,8 @@ def fit_design(
     if task is not None and not fields.keys() & {"activation", "encoding"}:
         base |= usual.suited(task)
     chosen = design({"width": usual.width, **base, **fields})
+    if task is not None:
+        chosen = suited({chosen.label: chosen}, task)[chosen.label]
     if not isinstance(chosen, CoordinateDesign):
         raise PenchantError(f"family={chosen.family!r}: signals are fitted by coordinate networks")
     return chosen.resolved()

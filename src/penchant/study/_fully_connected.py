@@ -54,6 +54,12 @@ class FullyConnected(Layered):
 class CoordinateDesign(FullyConnected):
     """A coordinate network, from a point to the values there, for signals to reconstruct.
 
+    With ``scale="auto"`` the numbers that decide its bandwidth and were left open are chosen for
+    each signal before anything runs, from the spectrum of what is seen of it: NeRF's frequencies,
+    the Fourier features' bandwidth or the one-blob's bins, then the activation's scale (with it
+    WIRE's ω₀), and a learning rate for that scale. Pilots start from these numbers. On sounds this
+    is what an open scale means. Only signals on a grid have such a spectrum; see docs/probes.md.
+
     Example:
         >>> CoordinateDesign(activation="sine", encoding="nerf").label
         'sine+nerf'
@@ -80,6 +86,7 @@ class CoordinateDesign(FullyConnected):
     table: int | None = Field(default=None, gt=0, le=16_777_216)
     """Nodes of a level that have features of their own; when not given, half of width²."""
 
+    takes_auto: ClassVar[bool] = True
     reach: ClassVar[Mapping[str, float]] = {"learning_rate": 4.0, "scale": 2.0, "bandwidth": 2.0}
 
     @model_validator(mode="after")

@@ -1,9 +1,10 @@
 """Designs of networks in layers, each followed by an activation: what such families share."""
 
+import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from penchant.errors import nearest
 from penchant.nn import ACTIVATIONS, Activation
@@ -17,8 +18,8 @@ class Layered(Design):
     """Layers of one width, each followed by an activation."""
 
     activation: str = "relu"
-    scale: float | None = Positive
-    """The activation's s."""
+    scale: float | Literal["auto"] | None = None
+    """The activation's s; ``"auto"``, where a family takes it, leaves it to the signal."""
     omega: float | None = Positive
     """WIRE's second number, the frequency ω₀."""
     k: float | None = Positive
@@ -28,6 +29,29 @@ class Layered(Design):
 
     numbers: ClassVar[Mapping[str, Mapping[str, float]]] = NUMBERS
     """Each activation's numbers where they are left open and differ from the member's own."""
+    takes_auto: ClassVar[bool] = False
+    """Whether the signal's spectrum may choose the scale."""
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _check_scale(cls, scale: Any) -> Any:
+        # Not left to pydantic, whose message would be about one branch of the union.
+        if scale is None or (scale == "auto" and cls.takes_auto):
+            return scale
+        if scale == "auto":
+            raise ValueError(
+                "scale='auto': only coordinate networks read it off a signal's spectrum; a number "
+                "is needed"
+            )
+        try:
+            number = float(scale)
+        except (TypeError, ValueError, OverflowError):
+            auto = ", or auto" if cls.takes_auto else ""
+            raise ValueError(f"scale={scale!r}: input should be a valid number{auto}") from None
+        if not 0 < number < math.inf:
+            finite = "greater than 0" if math.isfinite(number) else "a finite number"
+            raise ValueError(f"scale={scale!r}: input should be {finite}")
+        return number
 
     @model_validator(mode="after")
     def _check_activation(self) -> Self:
@@ -63,7 +87,8 @@ class Layered(Design):
         """Build the activation alone."""
         own = _own.is_own(self.activation)
         source: Any = _own.load(self.activation) if own else self.activation
-        return make_activation(source, scale=self.scale, omega=self.omega, k=self.k)
+        scale = None if self.scale == "auto" else self.scale
+        return make_activation(source, scale=scale, omega=self.omega, k=self.k)
 
     def open_numbers(self) -> tuple[str, ...]:
         """Name the numbers that the user left open and that matter.
@@ -73,13 +98,15 @@ class Layered(Design):
         """
         member = ACTIVATIONS.get(self.activation)
         scaled = member is not None and member.default_scale != 1
-        matters = {"learning_rate": True, "scale": scaled}
-        return tuple(n for n, does in matters.items() if does and getattr(self, n) is None)
+        scale_is_open = scaled and self.scale in (None, "auto")
+        is_open = {"learning_rate": self.learning_rate is None, "scale": scale_is_open}
+        return tuple(name for name, left in is_open.items() if left)
 
     def resolved(self) -> Self:
         """Return the design with every number filled in, but for the width."""
         tuned = self.numbers.get(self.activation, {})
-        start = self.replaced(**{n: v for n, v in tuned.items() if getattr(self, n) is None})
+        left = {n: v for n, v in tuned.items() if getattr(self, n) in (None, "auto")}
+        start = self.replaced(**left)
         member = start.make_activation()
         filled = {n: getattr(member, n) for n in start._activation_numbers()}
         return self.replaced(learning_rate=self.learning_rate or self._default_rate(), **filled)

@@ -28,6 +28,7 @@ from penchant.study._question import questions, shown_metric, target_question
 from penchant.study._results import Results
 from penchant.study._signals import Signal, listed, load_signals
 from penchant.study._store import MEMORY, Store
+from penchant.study._suited import suited
 from penchant.study._tuning import Tried, candidates, compared
 from penchant.study._verdicts import comparisons
 from penchant.study._warnings import early_warnings
@@ -190,17 +191,18 @@ class Study:
         return early_warnings(self.plan, self.designs, self.tasks)
 
     def _with_widths(self) -> tuple[dict[str, Design], ...]:
-        """For each signal its designs by label: resolved and with widths, before pilots.
+        """For each signal its designs by label: suited to it, resolved, with widths; before pilots.
 
         What fails in a user's own activation, or does not fit a task, fails here, before any file
         is made.
         """
+        designs = self.plan.labelled()
         for task in self.tasks:
-            for one in self.plan.labelled().values():
+            for one in designs.values():
                 one.divergence_of(task)
         return tuple(
             with_widths(
-                {label: one.resolved() for label, one in self.plan.labelled().items()},
+                {label: one.resolved() for label, one in suited(designs, task).items()},
                 task,
                 self.plan.match,
                 self.plan.baselines(),
@@ -210,9 +212,9 @@ class Study:
 
     def _candidates(self, index: int) -> Iterator[tuple[str, Design]]:
         for label, design in self.plan.labelled().items():
-            width = self.designs[index][label].width
-            for tried in candidates(design, self.plan.tune):
-                yield label, tried.replaced(width=width)
+            default = self.designs[index][label]
+            for tried in candidates(default, design.open_numbers(), self.plan.tune):
+                yield label, tried
 
     def _planned(self, designs: Sequence[Mapping[str, Design]]) -> list[Job]:
         # Seeds outermost: an early look at an unfinished study sees whole pairs.

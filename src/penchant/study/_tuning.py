@@ -18,32 +18,32 @@ COLUMNS = ("learning_rate", "scale", "bandwidth")
 """Each number's place in the sequence, the same for every design."""
 
 
-def candidates(design: Design, pilots: int) -> list[Design]:
+def candidates(default: Design, names: Sequence[str], pilots: int) -> list[Design]:
     """List the settings that a design's pilots try.
 
     Args:
-        design: as the user gave it, width apart.
+        default: the design with every number filled in.
+        names: numbers that pilots choose; see `Design.open_numbers`.
         pilots: how many; where there is nothing to choose, none.
 
     Returns:
-        Resolved designs, the default first.
+        Designs, the default first.
 
     Example:
         >>> from penchant.study import design
         >>> one = design({"activation": "relu"})
-        >>> tried = candidates(one, 3)
+        >>> tried = candidates(one.resolved(), one.open_numbers(), 3)
         >>> len(tried), tried[0] == one.resolved(), one.open_numbers()
         (3, True, ('learning_rate',))
     """
     from scipy.stats import qmc
 
-    default, names = design.resolved(), design.open_numbers()
     if pilots == 0 or not names:
         return []
     points = qmc.Halton(len(COLUMNS), rng=np.random.default_rng(key(0, "pilots"))).random(pilots)
     found = [default]
     for point in points[1:]:
-        factors = {n: design.reach[n] ** (2 * point[COLUMNS.index(n)] - 1) for n in names}
+        factors = {n: default.reach[n] ** (2 * point[COLUMNS.index(n)] - 1) for n in names}
         found.append(
             default.replaced(**{n: float(getattr(default, n) * f) for n, f in factors.items()})
         )

@@ -135,7 +135,8 @@ def _fastest(design: CoordinateDesign, inputs: int) -> float | None:
         return None
     # The first layer's weights are within 1/inputs a coordinate, so a wave along the diagonal has
     # at most s/√inputs radians per unit.
-    return None if design.scale is None else design.scale / math.sqrt(inputs) / (2 * math.pi)
+    scale = design.scale
+    return scale / math.sqrt(inputs) / (2 * math.pi) if isinstance(scale, float) else None
 
 
 def _out_of_reach(label: str, design: CoordinateDesign, task: SoundTask) -> list[str]:

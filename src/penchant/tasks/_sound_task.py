@@ -48,6 +48,8 @@ class SoundTask(GridTask):
     noun = "sound"
     part_metrics = (Metric("snr", "dB", margin=0.5),)
     lowest = -1.0
+    from_spectrum = True
+    """A sound has hundreds of cycles per unit; the usual frequencies are those of pictures."""
 
     def __init__(self, sound: Sound, held_out: str | HeldOut = "none", noise: float = 0.0) -> None:
         values = sound.samples / np.float32(sound.peak)

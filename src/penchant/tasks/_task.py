@@ -94,6 +94,8 @@ class Task(ABC):
     """Seeds after which the same samples are held out again, where seeds take turns; else 0."""
     noun: str = "signal"
     """What reports call the kind: a picture, a data set."""
+    from_spectrum: bool = False
+    """Whether networks take their frequencies from the signal's spectrum unless told otherwise."""
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
