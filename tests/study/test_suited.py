@@ -158,7 +158,7 @@ def test_a_study_keeps_the_word_in_the_label_and_the_number_in_the_results(
     results = study.run()
     scales = {run.design: run.settings["scale"] for run in results.runs}
     assert scales == {"sine": 15, "sine scale=auto": number}
-    module._matching.cache_clear()  # as another process would find it
+    module._bandwidth.cache_clear()  # as another process would find it
     again = Study(waves(size=(48, 48)), out=tmp_path, **words)
     assert again.remaining() == 0 and again.results().runs == results.runs
     assert [job.settings for job in again.jobs] == [job.settings for job in study.jobs]

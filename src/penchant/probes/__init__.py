@@ -5,6 +5,7 @@ from penchant.probes._activity import LayerActivity as LayerActivity
 from penchant.probes._activity import activity as activity
 from penchant.probes._bandwidth import bandwidth as bandwidth
 from penchant.probes._bandwidth import kernel_spectrum as kernel_spectrum
+from penchant.probes._bandwidth import matching_choice as matching_choice
 from penchant.probes._bandwidth import matching_scale as matching_scale
 from penchant.probes._bandwidth import suited_bandwidth as suited_bandwidth
 from penchant.probes._curvature import Curvature as Curvature
@@ -70,6 +71,7 @@ __all__ = [
     "identity_shares",
     "kernel_spectrum",
     "largest_curvature",
+    "matching_choice",
     "matching_scale",
     "path_lengths",
     "shift_response",

@@ -48,6 +48,7 @@ def kernel_spectrum(
     seeds: int | None = None,
     lines: int = 8,
     draws: int = 16,
+    points: int | None = None,
     seed: int = 0,
 ) -> Spectrum:
     r"""Return how a network's tangent kernel spreads over frequencies.
@@ -67,6 +68,8 @@ def kernel_spectrum(
         seeds: networks to make, with seeds 0, 1, ...; 8 when not given. Only with a function.
         lines: segments.
         draws: of ξ; R errs by about 1/√(lines·draws) at each frequency, and less summed over them.
+        points: on a line, which shows frequencies up to a quarter of them in cycles per unit and
+            folds higher ones back; by default so many that hardly any power is that high.
         seed: of segments and draws.
 
     Returns:
@@ -89,14 +92,15 @@ def kernel_spectrum(
     if shape == (1,):
         lines, draws = 1, lines * draws
     made = networks_of(network, seeds, "kernel_spectrum")
-    points = FEWEST
+    most = MOST_POINTS if points is None else checked_count("kernel_spectrum(points", points, 4)
+    size = min(FEWEST, most) if points is None else most
     while True:
-        powers = torch.stack([_power(one, shape, (lines, points), draws, seed) for one in made])
+        powers = torch.stack([_power(one, shape, (lines, size), draws, seed) for one in made])
         found = gathered(powers, 1 / LENGTH, "the tangent kernel")
         upper = float(found.power[len(found.power) // 2 :].sum())
-        if upper <= ENOUGH or points >= MOST_POINTS:
+        if upper <= ENOUGH or size >= most:
             return found
-        points *= 2
+        size *= 2
 
 
 def _power(
@@ -218,16 +222,35 @@ def matching_scale(
         raise PenchantError("matching_scale(choices=[]): at least one choice would fit")
     if not 0 < wanted < float("inf"):
         raise PenchantError(f"matching_scale(wanted={wanted}): a bandwidth above 0 would fit")
+    return matching_choice(lambda one: bandwidth(make(one), inputs, seed=seed), wanted, choices)
+
+
+def matching_choice(
+    measured: Callable[[_Choice], float], wanted: float, choices: Sequence[_Choice]
+) -> _Choice:
+    """Return the choice whose bandwidth is nearest in ratio to the wanted one.
+
+    Args:
+        measured: the bandwidth of a choice, above 0.
+        wanted: bandwidth, in the same unit.
+        choices: in the order in which bandwidth grows; about log₂ of their number are measured.
+
+    Returns:
+        One of the choices; the first or last where the wanted bandwidth lies beyond them.
+
+    Example:
+        >>> matching_choice(lambda scale: scale / 4, 3.0, [2.0, 4.0, 8.0, 16.0, 32.0])
+        16.0
+    """
     known: dict[int, float] = {}
 
-    def measured(index: int) -> float:
+    def at(index: int) -> float:
         if index not in known:
-            known[index] = bandwidth(make(choices[index]), inputs, seed=seed)
+            known[index] = measured(choices[index])
         return known[index]
 
     low, high = 0, len(choices) - 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if measured(middle) < wanted else (low, middle)
-    under, over = measured(low), measured(high)
-    return choices[low] if wanted**2 <= under * over else choices[high]
+        low, high = (middle, high) if at(middle) < wanted else (low, middle)
+    return choices[low] if wanted**2 <= at(low) * at(high) else choices[high]

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from torch import nn
 
 from penchant.errors import PenchantError
 from penchant.nn import ACTIVATIONS, ENCODINGS
-from penchant.probes import bandwidth, matching_scale, signal_spectrum, suited_bandwidth
+from penchant.probes import kernel_spectrum, matching_choice, signal_spectrum, suited_bandwidth
 from penchant.study._design import Design
 from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._plan import PILOT_SEED
@@ -29,6 +28,8 @@ WIDTH = 64
 """Units of a layer of the networks that are measured; bandwidth hardly depends on it."""
 LOWEST, HIGHEST = 1.25, 16.0
 """Cycles per unit between which bandwidths are measured; below, networks are not told apart."""
+POINTS, DRAWS = 256, 8
+"""Points on a line when they are, for frequencies to 64 cycles per unit, and draws of all weights."""
 HARDLY = 1.05
 """By how much a bandwidth may exceed the least there is."""
 FASTEST, FASTEST_ENCODED, ENCODED = 2.0, 1.0, 0.25
@@ -167,7 +168,6 @@ def _choices(number: str, task: Task) -> tuple[float, ...]:
     return tuple(sorted({min(most, round(2 ** (step / 4))) for step in range(8, 41)}))
 
 
-@lru_cache(maxsize=4096)
 def _matching(
     bare: CoordinateDesign,
     number: str,
@@ -175,11 +175,15 @@ def _matching(
     sizes: tuple[int, int],
     wanted: float,
 ) -> float:
-    inputs, outputs = sizes
-
-    def make(choice: float) -> nn.Module:
+    def measured(choice: float) -> float:
         one = _scaled(bare, choice) if number == "scale" else bare.replaced(**{number: choice})
-        return one.resolved().build((inputs,), outputs, seed=0)
+        return _bandwidth(one.resolved(), *sizes)
 
-    least = bandwidth(make(choices[0]), inputs)
-    return matching_scale(make, inputs, max(wanted, HARDLY * least), choices)
+    return matching_choice(measured, max(wanted, HARDLY * measured(choices[0])), choices)
+
+
+@lru_cache(maxsize=4096)
+def _bandwidth(design: CoordinateDesign, inputs: int, outputs: int) -> float:
+    """Measure a design's bandwidth, once for all signals of a study."""
+    network = design.build((inputs,), outputs, seed=0)
+    return kernel_spectrum(network, inputs, points=POINTS, draws=DRAWS).most
