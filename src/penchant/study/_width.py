@@ -28,8 +28,9 @@ def with_widths(
 
     The common width of a family's designs is its usual one or, for families without, the largest up
     to 256 at which none of them has more parameters than half the seen values; beyond that a
-    network can learn its samples by heart. With ``match="parameters"`` only baselines share it,
-    and each other design takes the width whose number of parameters is nearest to its baseline's.
+    network can learn its samples by heart. With ``match="parameters"`` the first baseline takes the
+    largest such width for itself, and every other design that has no width, whatever its family,
+    the one whose number of parameters is nearest to its baseline's (a baseline's: to the first's).
 
     Args:
         designs: resolved, by label.
@@ -41,11 +42,7 @@ def with_widths(
         The designs with widths.
     """
     shape, limit = (task.shape, task.outputs), task.seen_values() / 2
-    follows = {
-        label: baselines[label]
-        for label, design in designs.items()
-        if match == "parameters" and label != baselines[label] and not design.width
-    }
+    follows = _followed(designs, baselines) if match == "parameters" else {}
     common = _common([one for label, one in designs.items() if label not in follows], task)
     chosen = {
         label: design.replaced(width=design.width or design.usual_width or common[design.family])
@@ -63,10 +60,19 @@ def with_widths(
         fits = size <= limit or target > limit
         return design.replaced(width=above if nearer and fits else below)
 
-    chosen |= {label: nearest(designs[label], chosen[to]) for label, to in follows.items()}
+    for label, to in follows.items():
+        chosen[label] = nearest(designs[label], chosen[to])
     for design in chosen.values():  # what fits no such samples fails here
         parameters(design, design.width or 0, *shape)
     return {label: chosen[label] for label in designs}
+
+
+def _followed(designs: Mapping[str, Design], baselines: Mapping[str, str]) -> dict[str, str]:
+    """Return whose number of parameters each design takes that has no width: baselines first."""
+    first, *others = dict.fromkeys(baselines.values())
+    found = {label: first for label in others if designs[label].usual_width is None}
+    found |= {label: to for label, to in baselines.items() if label != to}
+    return {label: to for label, to in found.items() if not designs[label].width}
 
 
 def _common(designs: Sequence[Design], task: Task) -> dict[str, int]:
