@@ -1,7 +1,9 @@
 """ViT and ConvNeXt: published counts, every non-linearity, keyed draws, a plain module's face."""
 
+import math
 import subprocess
 import sys
+from typing import Any, cast
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from penchant.errors import PenchantError
 from penchant.nn import Activation, ConvNeXt, Sine, ViT, count_parameters
+from penchant.nn._patch_positions import sinusoidal_positions
 
 SMALL = {
     "vit": lambda **choices: ViT(8, 5, channels=2, patch=2, width=16, depth=3, **choices),
@@ -54,6 +57,68 @@ def test_any_size_channels_and_classes() -> None:
     assert net(torch.zeros(2, 5, 8, 12)).shape == (2, 3)
     for sides in ((8, 8), (9, 13)):
         assert SMALL["convnext"]()(torch.zeros(2, 2, *sides)).shape == (2, 5)
+
+
+def placed(positions: str, **choices: Any) -> ViT:
+    """Build a ViT for pictures of 8×12 pixels, 24 patches, with the positions."""
+    return ViT((8, 12), 5, channels=2, patch=2, width=16, depth=2, positions=positions, **choices)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("positions", ["none", "sinusoidal"])
+def test_positions_that_are_not_learned_are_no_parameters(positions: str) -> None:
+    learned, net = placed("learned"), placed(positions)
+    assert count_parameters(learned) - count_parameters(net) == (24 + 1) * 16
+    # What both have starts from the same draws, the class token too.
+    state = learned.state_dict()
+    position = "model.vit.embeddings.position_embeddings"
+    assert state.keys() - net.state_dict().keys() == {position}
+    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert any(name.endswith("cls_token") for name, _ in net.named_parameters())
+    with torch.device("meta"):
+        assert placed(positions)(torch.empty(3, 2, 8, 12)).shape == (3, 5)
+    net.eval()
+    inputs = torch.randn(3, 2, 8, 12, generator=torch.Generator().manual_seed(0))
+    exported = torch.export.export(net, (inputs,)).module()
+    assert torch.allclose(exported(inputs), net(inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sine"])
+def test_only_without_positions_patches_may_change_places(activation: str) -> None:
+    draws = torch.Generator().manual_seed(0)
+    patches = torch.randn(3, 24, 2, 2, 2, generator=draws, dtype=torch.float64)
+    order = torch.randperm(24, generator=draws)
+
+    def picture(patches: Tensor) -> Tensor:
+        rows = patches.reshape(3, 4, 6, 2, 2, 2)  # row, column, channel, and within the patch
+        return rows.permute(0, 3, 1, 4, 2, 5).reshape(3, 2, 8, 12)
+
+    assert torch.equal(picture(patches)[:, :, 2:4, 4:6], patches[:, 6 + 2])
+    for positions, change in {"none": 0.0, "learned": 1e-2, "sinusoidal": 1e-2}.items():
+        net = placed(positions, activation=activation).double()
+        # Transformers' written-out attention has its softmax in float32 whatever comes in.
+        cast(Any, net.model).set_attn_implementation("sdpa")
+        first, second = net(picture(patches)), net(picture(patches[:, order]))
+        moved = (first - second).abs().max() / first.abs().max()
+        assert moved > change if change else moved < 1e-13, (positions, moved)
+
+
+@pytest.mark.parametrize("width", [16, 17])
+def test_sinusoidal_positions_are_those_of_the_paper(width: int) -> None:
+    found = sinusoidal_positions(4, 6, width)
+    waves = math.ceil(width / 4)
+    for patch in (0, 1, 8, 23):
+        places = {"row": patch // 6, "column": patch % 6}
+        numbers = [
+            math.sqrt(2) * wave(place / 10000 ** (i / waves))
+            for place in places.values()
+            for wave in (math.sin, math.cos)
+            for i in range(waves)
+        ]
+        assert torch.allclose(found[patch], torch.tensor(numbers[:width]), atol=1e-5)
+    embeddings = cast(Any, placed("sinusoidal", heads=1).model).vit.embeddings
+    held = embeddings.position_embeddings[0]
+    assert not held[0].any(), "nothing for the class token"
+    assert float(held[1:].square().mean().sqrt()) == pytest.approx(0.2, rel=1e-5)
 
 
 class Counted(nn.Module):
@@ -182,6 +247,10 @@ BAD = [
     (lambda: SMALL["vit"]()(torch.zeros(1, 1, 8, 8)), "ViT: pictures of shape (1, 1, 8, 8); N×2×8"),
     (lambda: SMALL["vit"]()(torch.zeros(1, 128)), "ViT: pictures of shape (1, 128); N×2×8×8"),
     (lambda: SMALL["vit"]()(torch.zeros(0, 2, 8, 8)), "N×2×8×8 is needed, of at least 1"),
+    (
+        lambda: placed("learnt"),
+        "ViT(positions='learnt'): no such positions; did you mean 'learned'",
+    ),
     (lambda: ViT("16"), "ViT(size='16'): needs (height, width)"),
     (lambda: ConvNeXt(depths=()), "ConvNeXt(depths=()): needs blocks"),
     (lambda: ConvNeXt(depths=3), "ConvNeXt(depths=3): needs blocks"),

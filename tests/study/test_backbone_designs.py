@@ -7,6 +7,7 @@ from penchant.errors import PenchantError
 from penchant.nn import count_parameters
 from penchant.study import Study, design
 from penchant.study._backbones import ConvNeXtDesign, ViTDesign
+from penchant.study._plan import Plan
 from penchant.study._width import with_widths
 from penchant.tasks import ClassificationTask, load_labelled
 
@@ -45,9 +46,34 @@ def test_the_usual_patch_leaves_at_most_64() -> None:
         assert stem.kernel_size == (patch, patch), side
 
 
+def test_positions_are_a_choice_and_what_ran_before_keeps_its_name() -> None:
+    fields = {"family": "vit", "width": 8, "depth": 1, "patch": 2}
+    usual, *others = (
+        design({**fields, "positions": positions}).resolved()
+        for positions in ("learned", "sinusoidal", "none")
+    )
+    assert design(fields).resolved() == usual
+    # Ids of stored runs hash this; they lack the word.
+    assert "positions" not in usual.identity
+    assert [one.identity["positions"] for one in others] == ["sinusoidal", "none"]
+    labels = ["vit+gelu", "vit+gelu+sinusoidal", "vit+gelu+no-positions"]
+    assert [one.label for one in (usual, *others)] == labels
+    counts = [count_parameters(one.build((8, 8), 3, seed=0)) for one in (usual, *others)]
+    assert [counts[0] - count for count in counts] == [0, 17 * 8, 17 * 8]
+    plan = Plan(
+        family="vit",
+        vary={"activation": ["relu", "sine"], "positions": ["learned", "none"]},
+        baseline="activation=relu",
+    )
+    assert plan.axes() == ("activation", "positions")
+    assert plan.baselines()["vit+sine+no-positions"] == "vit+relu+no-positions"
+
+
 @pytest.mark.parametrize(
     ("fields", "shape", "message"),
     [
+        ({"family": "vit", "positions": "no"}, (8, 8), "positions='no': input should be 'learned'"),
+        ({"family": "convnext", "positions": "none"}, (8, 8), "axis 'positions' is unknown"),
         ({"family": "vit", "width": 8}, (30,), "samples of shape (30,), where pictures"),
         ({"family": "vit", "width": 8}, (13, 13), "13×13 pixels cannot be cut into 4 to 64"),
         ({"family": "vit", "width": 8, "patch": 3}, (8, 8), "a patch's side must divide"),

@@ -40,6 +40,7 @@ CASES: list[dict[str, Any]] = [
     {"family": "resnet", "survival": 0.8, "divergence": "kl", "weight_decay": 0.0},
     {"family": "vit", "depth": 2},
     {"family": "vit", "depth": 1, "activation": "sine", "heads": 2, "patch": 4},
+    {"family": "vit", "depth": 1, "positions": "none", "divergence": "l2"},
     {"family": "convnext"},
     {"family": "convnext", "depth": 3, "activation": "gaussian", "divergence": "l2"},
     {"family": "autoencoder"},

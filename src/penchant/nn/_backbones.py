@@ -12,6 +12,9 @@ Decisions:
   then drown the positions, one of width 64 got 83 %; so it gets 97 %.
 - The layer in front of each non-linearity follows the activation: at width 64 a spread of 0.02
   leaves s·z at 0.16, where a GELU and a sine are nearly linear.
+- Sinusoidal positions cannot grow, so they are stronger than what learned ones start from. With a
+  spread of 0.02, 0.2 and 0.71 (a wave's own) one of width 32 got 78.4, 79.8 and 78.3 % of
+  Fashion-MNIST at 12×12 held out (mean over ReLU and sine, two seeds each); with none 78.0.
 - Attention is written out ("eager"): as fast as the fused kernel here (213 and 227 ms for a step
   of the small ViT, batch 128, one thread), twice differentiable, and visible to probes.
 """
@@ -21,7 +24,7 @@ import math
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from types import ModuleType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 import torch
 from jaxtyping import Float
@@ -30,11 +33,15 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError, nearest
 from penchant.nn._activations import ActivationLike, unscaled
 from penchant.nn._checks import count
+from penchant.nn._patch_positions import sinusoidal_positions
 from penchant.randomness import generator
 
 SPREAD = 0.02
 """Standard deviation of initial weights where no rule says more."""
+WAVES = 0.2
+"""Root mean square of sinusoidal positions."""
 
+PositionsName = Literal["learned", "sinusoidal", "none"]
 ViTName = Literal["tiny", "small", "base"]
 ConvNeXtName = Literal["tiny", "small", "base"]
 
@@ -131,10 +138,14 @@ class ViT(_Backbone):
         heads: of the attention, each of width // heads numbers.
         activation: what `activation` takes; each block gets a copy of its own. One given by name
             has scale 1; s·z starts at second moment 1 whatever the scale.
+        positions: what is added to each token to say where it is: ``learned`` numbers, fixed
+            waves of row and column (``sinusoidal``, nothing for the class token), or ``none``,
+            with which the answer does not change when patches change places.
         seed: of the initial draws.
 
     Raises:
-        PenchantError: a number that does not fit, a complex activation, or transformers is missing.
+        PenchantError: a number or name that does not fit, a complex activation, or transformers is
+            missing.
 
     Example:
         >>> from penchant.nn import count_parameters
@@ -157,9 +168,15 @@ class ViT(_Backbone):
         depth: int = 6,
         heads: int = 4,
         activation: ActivationLike = "gelu",
+        positions: PositionsName = "learned",
         seed: int = 0,
     ) -> None:
         library = _transformers("ViT")
+        if positions not in get_args(PositionsName):
+            raise PenchantError(
+                f"ViT(positions={positions!r}): no such positions; "
+                f"{nearest(str(positions), list(get_args(PositionsName)))}"
+            )
         self.channels = count("ViT(channels", channels)
         patch, heads = count("ViT(patch", patch), count("ViT(heads", heads)
         self.size = _size(size)
@@ -181,7 +198,23 @@ class ViT(_Backbone):
         )
         with torch.device("meta"):
             model = library.ViTForImageClassification(config)
+        if positions != "learned":
+            # The forward adds what has this name; 0 is no parameter.
+            del model.vit.embeddings.position_embeddings
+            model.vit.embeddings.position_embeddings = 0.0
         super().__init__(model, activation, 1.0, seed)
+        if positions == "sinusoidal":
+            self._place_waves(patch)
+
+    def _place_waves(self, patch: int) -> None:
+        """Give tokens fixed positions."""
+        embeddings = cast(Any, self.model).vit.embeddings
+        height, width = self.size
+        token = embeddings.cls_token
+        waves = sinusoidal_positions(height // patch, width // patch, token.shape[-1])
+        placed = WAVES * torch.cat([torch.zeros_like(token[0]), waves])[None]
+        del embeddings.position_embeddings
+        embeddings.register_buffer("position_embeddings", placed, persistent=False)
 
     @classmethod
     def published(cls, name: ViTName, classes: int = 1000, **choices: Any) -> Self:

@@ -49,6 +49,9 @@ _CHOICES = {
     ("block", "pre"): "pre-activation",
     ("block", "post"): "post-activation",
     ("encoding", "none"): "no encoding",
+    ("positions", "learned"): "learned positions",
+    ("positions", "sinusoidal"): "sinusoidal positions",
+    ("positions", "none"): "no positions",
 }
 """What a design's choice is called in a chart."""
 _SPEAK_FOR_THEMSELVES = frozenset(

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import nn
@@ -77,8 +77,8 @@ class ViTDesign(Backbone):
     """A vision transformer.
 
     Example:
-        >>> ViTDesign(activation="sine").label
-        'vit+sine'
+        >>> ViTDesign(activation="sine").label, ViTDesign(positions="none").label
+        ('vit+sine', 'vit+gelu+no-positions')
         >>> ViTDesign(width=8, depth=1).build((8, 8), 10, seed=0)[1].size
         (8, 8)
     """
@@ -90,8 +90,23 @@ class ViTDesign(Backbone):
     """Of the attention."""
     patch: int | None = Field(default=None, gt=0)
     """A patch's side in pixels; by default the smallest from 2 with at most 64 patches."""
+    positions: Literal["learned", "sinusoidal", "none"] = "learned"
+    """What tells tokens where they are."""
 
     usual_width: ClassVar[int | None] = 64
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The family, the activation, and the positions and the divergence where unusual."""
+        family, activation, *divergence = super().choices
+        named = {"learned": [], "none": ["no-positions"]}.get(self.positions, [self.positions])
+        return (family, activation, *named, *divergence)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All fields that say something; older runs lack the positions, which were learned."""
+        usual = self.positions == "learned"
+        return {n: v for n, v in super().identity.items() if not (usual and n == "positions")}
 
     @property
     def form(self) -> str:
@@ -108,6 +123,7 @@ class ViTDesign(Backbone):
             depth=self.depth,
             heads=self.heads,
             activation=self.make_activation(),
+            positions=self.positions,
             seed=seed,
         )
 
