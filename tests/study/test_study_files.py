@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penchant.cli._plan import description
-from penchant.study import Study
+from penchant.study import Study, _suited
 from penchant.study import _signals as signals
 from penchant.study._plan import Plan
 from penchant.study._plan_file import read_toml
@@ -74,6 +74,7 @@ def test_is_described_on_its_data(
     monkeypatch.setenv("PENCHANT_DATA", str(penchant_data))
     monkeypatch.setitem(DATA_SETS, "fashion-mnist", fashion)
     monkeypatch.setattr(signals, "load_labelled", loaded)
+    monkeypatch.setattr(_suited, "_bandwidth", lambda *_: 1.0)  # no question here, and slow
     study = Study.read(file, profile=profile)
     assert study.comparisons == verdicts(study.plan, len(study.tasks)) > 0
     text = description(study)
