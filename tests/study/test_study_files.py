@@ -1,5 +1,6 @@
 """The study files that come along: each can be read, planned and, where its data is, dry-run."""
 
+import math
 import tomllib
 from collections.abc import Callable
 from functools import cache
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from penchant.cli._plan import description
-from penchant.study import Study, _suited
+from penchant.study import CoordinateDesign, Study, _suited
 from penchant.study import _signals as signals
 from penchant.study._plan import Plan
 from penchant.study._plan_file import read_toml
@@ -60,6 +61,12 @@ def fashion() -> Callable[[], Labelled]:
     return cache(DATA_SETS["fashion-mnist"])
 
 
+def _grows(design: CoordinateDesign, *_: int) -> float:
+    """Stand for a bandwidth, which takes long to measure and is no question here."""
+    names = ("scale", "bandwidth", "frequencies", "bins")
+    return math.prod(getattr(design, name) or 1 for name in names)
+
+
 @pytest.mark.parametrize(("file", "profile"), PROFILES, ids=NAMES)
 def test_is_described_on_its_data(
     file: Path,
@@ -74,7 +81,7 @@ def test_is_described_on_its_data(
     monkeypatch.setenv("PENCHANT_DATA", str(penchant_data))
     monkeypatch.setitem(DATA_SETS, "fashion-mnist", fashion)
     monkeypatch.setattr(signals, "load_labelled", loaded)
-    monkeypatch.setattr(_suited, "_bandwidth", lambda *_: 1.0)  # no question here, and slow
+    monkeypatch.setattr(_suited, "_bandwidth", _grows)
     study = Study.read(file, profile=profile)
     assert study.comparisons == verdicts(study.plan, len(study.tasks)) > 0
     text = description(study)
