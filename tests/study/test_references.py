@@ -1,5 +1,6 @@
 """Fits in closed form, and what is said of designs that lose to them."""
 
+import re
 from collections.abc import Callable
 from statistics import fmean
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from penchant.study import Results, Study
+from penchant.study._references import _in_all
 from penchant.tasks import Picture, PictureTask, fit_grid, fit_jpeg, fit_separable_gaussians
 
 WORDS = {"held_out": "random:0.5", "seeds": 2, "steps": 5, "tune": 0, "size": 24}
@@ -36,6 +38,19 @@ def test_what_is_said_is_the_difference_of_mean_scores(
                 theirs.append(-10 * np.log10(error.mean(dtype=np.float64)))
             gap = fmean(theirs) - fmean(run.metrics["psnr_held_out"] for run in mine)
             assert f"{label} by {gap:.1f} dB" in text
+
+
+def test_of_many_designs_the_least_and_the_most_are_named(waves: Callable[..., Picture]) -> None:
+    many = [{"activation": "relu", "width": 4 + i} for i in range(7)]
+    found = Study(waves(), designs=many, **{**WORDS, "seeds": 1}).run()
+    grid, *_ = (text for text in found.warnings if "plain grid" in text)
+    assert re.search(
+        r"than all 7 designs, by [\d.]+ dB \(relu .*\) to [\d.]+ dB \(relu .*\)\.$", grid
+    )
+    means = {f"design {i}": float(i) for i in range(7)}
+    assert _in_all(means, ["sine"]) == (
+        "7 of 8 designs, by 0.0 dB (design 0) to 6.0 dB (design 6); not than sine"
+    )
 
 
 def test_they_can_be_switched_off(waves: Callable[..., Picture]) -> None:

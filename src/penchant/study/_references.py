@@ -1,6 +1,6 @@
 """The baselines that keep networks honest: fits in closed form with as many numbers, and JPEG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -19,6 +19,8 @@ from penchant.tasks import (
 
 SEEDS = 3
 """Seeds on which designs are held against them."""
+NAMED = 6
+"""Designs that a sentence names one by one."""
 
 NEARLY_LOSSLESS = 95
 """The quality from which a JPEG file looks like the picture: some 40 dB."""
@@ -70,9 +72,7 @@ def reference_warnings(runs: Sequence[Run], tasks: Sequence[Task], metric: str) 
     for reference in REFERENCES:
         beaten = _beaten(runs, sampled, metric, reference)
         if beaten:
-            found.append(
-                f"{reference.words}, fitted in closed form, does better than {', '.join(beaten)}."
-            )
+            found.append(f"{reference.words}, fitted in closed form, does better than {beaten}.")
     return [*found, *_jpeg_warning(runs, sampled)]
 
 
@@ -90,26 +90,42 @@ def _jpeg_warning(runs: Sequence[Run], tasks: Sequence[GridTask]) -> list[str]:
     whole = all(file is not None and file.quality >= NEARLY_LOSSLESS for file in files)
     return [
         f"{JPEG.words}{', here nearly without loss,' if whole else ''} has a higher seen PSNR than "
-        f"{', '.join(beaten)}. It is made from the whole picture: it says what so many bytes can "
-        "hold, and nothing of filling in."
+        f"{beaten}. It is made from the whole picture: it says what so many bytes can hold, and "
+        "nothing of filling in."
     ]
 
 
 def _beaten(
     runs: Sequence[Run], tasks: Sequence[GridTask], metric: str, reference: Reference
-) -> list[str]:
+) -> str:
+    """Name the designs that lose, by how much and where; empty where none does."""
     gaps: dict[str, list[float]] = {}
     for task in tasks:
         mine = [run for run in runs if run.signal == task.name]
         for label, gap in _gaps(mine, task, metric, reference).items():
             gaps.setdefault(label, []).append(gap)
-    said = []
-    for label, found in gaps.items():
-        lost = [gap for gap in found if gap > 0]
-        if lost:
-            where = f" on {len(lost)} of {len(found)} signals" if len(found) > 1 else ""
-            said.append(f"{label}{where} by {fmean(lost):.1f} dB")
-    return said
+    lost = {label: [gap for gap in found if gap > 0] for label, found in gaps.items()}
+    means = {label: fmean(found) for label, found in lost.items() if found}
+    if len(means) > NAMED:
+        return _in_all(means, [label for label in gaps if label not in means])
+    return ", ".join(
+        f"{label}{_on(len(lost[label]), len(gaps[label]))} by {mean:.1f} dB"
+        for label, mean in means.items()
+    )
+
+
+def _on(some: int, signals: int) -> str:
+    return f" on {some} of {signals} signals" if signals > 1 else ""
+
+
+def _in_all(means: Mapping[str, float], others: Sequence[str]) -> str:
+    """Say of many designs which ones lose least and most, and which do not."""
+    least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    span = f"by {means[least]:.1f} dB ({least}) to {means[most]:.1f} dB ({most})"
+    if not others:
+        return f"all {len(means)} designs, {span}"
+    kept = f"; not than {', '.join(others)}" if len(others) <= NAMED else ""
+    return f"{len(means)} of {len(means) + len(others)} designs, {span}{kept}"
 
 
 def _gaps(
