@@ -1,9 +1,16 @@
 """The words of a task whose samples are drawn: ``teacher:inputs=10,noise=0.1``."""
 
+import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from penchant.errors import PenchantError
+from penchant.errors import PenchantError, nearest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Words = TypeVar("_Words", bound="DataclassInstance")
 
 
 def drawn_words(source: str, example: str, types: Mapping[str, Callable[[str], Any]]) -> Any:
@@ -37,3 +44,22 @@ def drawn_words(source: str, example: str, types: Mapping[str, Callable[[str], A
                 f"{source}: {option.strip()!r} is not of the form name=number, such as {example}"
             ) from None
     return words
+
+
+def made_words(task: str, kind: type[_Words], words: Mapping[str, Any]) -> _Words:
+    """Make a task's words, all of which have to be known.
+
+    Raises:
+        PenchantError: a word that the task does not have, or a value that does not fit.
+    """
+    known = [field.name for field in fields(kind)]
+    for word in words:
+        if word not in known:
+            raise PenchantError(f"{task}: {word!r} is unknown; {nearest(word, known)}")
+    return kind(**words)
+
+
+def words_fingerprint(words: "DataclassInstance", version: int) -> str:
+    """Return what identifies a task that its words say all of; the version is of its numbers."""
+    content = f"{asdict(words)} version {version}"
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()

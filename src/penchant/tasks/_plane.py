@@ -10,7 +10,6 @@ Decisions:
   misses is missed in both.
 """
 
-import hashlib
 import math
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -26,7 +25,7 @@ from penchant.probes import DecisionBoundary, decision_boundary
 from penchant.randomness import generator
 from penchant.tasks._classes import ClassesTask
 from penchant.tasks._classification_split import ClassificationSplit
-from penchant.tasks._drawn_words import drawn_words
+from penchant.tasks._drawn_words import drawn_words, made_words, words_fingerprint
 from penchant.tasks._eval_mode import eval_mode
 from penchant.tasks._part import VALIDATION
 from penchant.tasks._plane_shapes import SHAPES, PlaneShape
@@ -115,14 +114,9 @@ class PlaneTask(ClassesTask):
     metrics = (*_SCORES, *_BOUNDARY)
 
     def __init__(self, **words: Any) -> None:
-        known = [field.name for field in fields(_Words)]
-        for word in words:
-            if word not in known:
-                raise PenchantError(f"{PREFIX}: {word!r} is unknown; {nearest(word, known)}")
-        self.words = _Words(**words)
+        self.words = made_words(PREFIX, _Words, words)
         self.name = str(self.words)
-        content = f"{asdict(self.words)} version {_VERSION}"
-        self.fingerprint = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        self.fingerprint = words_fingerprint(self.words, _VERSION)
         self.notices = (
             f"points in [-1, 1]², inside or outside a {self.words.shape} that each seed turns by "
             f"another angle; {self.words.samples:,} points are seen, and {self.words.noise:.0%} of "

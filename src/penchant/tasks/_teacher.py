@@ -14,7 +14,6 @@ Decisions:
   anything in 100 dimensions from 1,000 samples.
 """
 
-import hashlib
 import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -23,9 +22,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from penchant.errors import PenchantError, nearest
+from penchant.errors import PenchantError
 from penchant.randomness import generator
-from penchant.tasks._drawn_words import drawn_words
+from penchant.tasks._drawn_words import drawn_words, made_words, words_fingerprint
 from penchant.tasks._evaluate import evaluate
 from penchant.tasks._task import Metric, Score, Split, Task
 
@@ -189,15 +188,10 @@ class TeacherTask(Task):
     )
 
     def __init__(self, **words: Any) -> None:
-        known = [field.name for field in fields(_Words)]
-        for word in words:
-            if word not in known:
-                raise PenchantError(f"{PREFIX}: {word!r} is unknown; {nearest(word, known)}")
-        self.words = _Words(**words)
+        self.words = made_words(PREFIX, _Words, words)
         self.name = str(self.words)
         self.inputs = self.words.inputs
-        content = f"{asdict(self.words)} version {_VERSION}"
-        self.fingerprint = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        self.fingerprint = words_fingerprint(self.words, _VERSION)
         self.notices = (self._said(),)
 
     def _said(self) -> str:
