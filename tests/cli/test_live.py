@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from cli.conftest import lines_of
@@ -119,6 +120,18 @@ def test_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
         "runs: 4/6, sine with seed 1: 30.00 dB; 1.7 s left in all",
         "runs: 6/6, sine with seed 2: 30.00 dB; 0.0 s left in all",
     ]
+
+
+def test_lines_say_which_of_several_signals(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [RUNS[0], replace(RUNS[0], task=1, signal="dog")]
+    listen = Lines(Tally(jobs, jobs, 50.0, 1), "dB")
+    for job in jobs:
+        _perform(listen, clock, job, 6.0)
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("runs: 2/2, relu with seed 0 on dog: ")
+    )
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ class Lines:
         job, phase = event.job, PHASES[event.job.validation]
         done, total = self.tally.count(job.validation)
         who = job.design if job.validation else f"{job.design} with seed {job.seed}"
+        who += f" on {job.signal}" if self.tally.several else ""
         left = duration(self.tally.seconds_left())
         self._say(f"{phase}: {done}/{total}, {who}: {what}; {left} left in all")
 

@@ -21,6 +21,7 @@ class Tally:
         left: what was still to be done at the start.
         total: jobs by phase (True for pilots) and design.
         done: finished ones likewise.
+        several: whether there are several signals.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Tally:
     ) -> None:
         self.total = Counter((job.validation, job.design) for job in jobs)
         self.done = self.total - Counter((job.validation, job.design) for job in left)
-        self.left = left
+        self.left, self.several = left, len({job.signal for job in jobs}) > 1
         self.started = time.monotonic()
         self.workers, self._estimate = workers, estimate
         self._steps_left: Counter[tuple[bool, str]] = Counter()
