@@ -29,7 +29,7 @@ WIDTH = 64
 LOWEST, HIGHEST = 1.25, 16.0
 """Cycles per unit between which bandwidths are measured; below, networks are not told apart."""
 POINTS, DRAWS = 256, 4
-"""Points on a line when they are, for frequencies to 64 cycles per unit, and draws of all weights."""
+"""Points on a line, for frequencies to 64 cycles per unit, and draws of all weights."""
 HARDLY = 1.05
 """By how much a bandwidth may exceed the least there is."""
 FASTEST, FASTEST_ENCODED, ENCODED = 2.0, 1.0, 0.25
