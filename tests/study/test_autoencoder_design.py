@@ -152,6 +152,14 @@ def test_equal_parameters_beside_a_coordinate_network(waves: Waves) -> None:
     assert all(abs(size / target - 1) < 0.15 for size in sizes.values()), "channels are whole"
 
 
+def test_one_that_is_too_large_at_its_narrowest_does_not_narrow_the_others(waves: Waves) -> None:
+    words = {"match": "parameters", "baseline": "coordinate+relu", "tune": 0}
+    study = Study(waves(size=(40, 40)), designs=BOTH, **words)
+    sizes = [count_parameters(one.build((2,), 3, seed=0)) for one in study.designs[0].values()]
+    (task,) = study.tasks
+    assert max(sizes) > task.seen_values() / 2 > sizes[-1] > 0.8 * task.seen_values() / 2
+
+
 @pytest.mark.parametrize("first", [0, 2])
 def test_each_family_has_a_width_of_its_own(waves: Waves, first: int) -> None:
     """Channels are no units: the narrow one does not make the other narrow, whoever comes first."""

@@ -77,12 +77,17 @@ def test_given_width_is_kept_and_does_not_narrow_the_others(waves: Waves) -> Non
     assert (chosen["0"].width, chosen["1"].width) == (alone, 200)
 
 
+def target_is_near(mine: int, alone: int) -> bool:
+    """Tell whether others narrow a baseline by no more than one of their units is worth."""
+    return 0.95 * alone <= mine <= alone
+
+
 def test_matched_parameters_are_within_two_percent(waves: Waves) -> None:
     task = task_of(waves, 128)
     designs = resolved(*FAMILY)
     chosen = widths_like("4", designs, task, "parameters")
-    alone = widths_like("4", {"4": designs["4"]}, task, "width")["4"].width
-    assert chosen["4"].width == alone, "the others do not narrow the baseline"
+    alone = widths_like("4", {"4": designs["4"]}, task, "width")["4"]
+    assert target_is_near(size(chosen["4"], task), size(alone, task))
     target = size(chosen["4"], task)
     for label, design in chosen.items():
         assert design.width is not None
@@ -112,6 +117,6 @@ def test_each_design_follows_its_own_baseline(waves: Waves) -> None:
     designs = resolved(*({"depth": d, "encoding": e} for d in (2, 4) for e in ("none", "nerf")))
     chosen = with_widths(designs, task, "parameters", {"0": "0", "1": "0", "2": "2", "3": "2"})
     sizes = {label: size(design, task) for label, design in chosen.items()}
-    assert all(one == pytest.approx(sizes["0"], rel=0.1) for one in sizes.values())
+    assert all(one == pytest.approx(sizes["0"], rel=0.05) for one in sizes.values())
     alone = with_widths({"0": designs["0"]}, task, "parameters", {"0": "0"})
-    assert chosen["0"] == alone["0"], "the other baseline does not narrow the first"
+    assert target_is_near(sizes["0"], size(alone["0"], task))

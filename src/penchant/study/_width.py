@@ -29,8 +29,9 @@ def with_widths(
     The common width of a family's designs is its usual one or, for families without, the largest up
     to 256 at which none of them has more parameters than half the seen values; beyond that a
     network can learn its samples by heart. With ``match="parameters"`` the first baseline takes the
-    largest such width for itself, and every other design that has no width, whatever its family,
-    the one whose number of parameters is nearest to its baseline's (a baseline's: to the first's).
+    largest such width for which that holds of the others, too. These, whatever their family, take
+    the width whose number of parameters is nearest to their baseline's (a baseline's: to the
+    first's).
 
     Args:
         designs: resolved, by label.
@@ -44,27 +45,47 @@ def with_widths(
     shape, limit = (task.shape, task.outputs), task.seen_values() / 2
     follows = _followed(designs, baselines) if match == "parameters" else {}
     common = _common([one for label, one in designs.items() if label not in follows], task)
+    chosen = _chosen(designs, follows, common, shape)
+    while common and any(_too_large(chosen[label], shape, limit) for label in follows):
+        common = {family: width - 1 for family, width in common.items() if width > NARROWEST}
+        chosen = _chosen(designs, follows, common, shape) if common else chosen
+    for design in chosen.values():  # what fits no such samples fails here
+        parameters(design, design.width or 0, *shape)
+    return chosen
+
+
+def _too_large(design: Design, shape: tuple[tuple[int, ...], int], limit: float) -> bool:
+    """Tell what a narrower baseline would mend."""
+    width = design.width or 0
+    return width > NARROWEST and parameters(design, width, *shape) > limit
+
+
+def _chosen(
+    designs: Mapping[str, Design],
+    follows: Mapping[str, str],
+    common: Mapping[str, int],
+    shape: tuple[tuple[int, ...], int],
+) -> dict[str, Design]:
+    """Give widths: those of families first, then of designs that follow others."""
     chosen = {
         label: design.replaced(width=design.width or design.usual_width or common[design.family])
         for label, design in designs.items()
         if label not in follows
     }
-
-    def nearest(design: Design, reference: Design) -> Design:
-        assert reference.width is not None
-        target = parameters(reference, reference.width, *shape)
-        below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
-        above = min(below + 1, 4096)
-        size = parameters(design, above, *shape)
-        nearer = abs(size - target) < abs(parameters(design, below, *shape) - target)
-        fits = size <= limit or target > limit
-        return design.replaced(width=above if nearer and fits else below)
-
     for label, to in follows.items():
-        chosen[label] = nearest(designs[label], chosen[to])
-    for design in chosen.values():  # what fits no such samples fails here
-        parameters(design, design.width or 0, *shape)
+        chosen[label] = _nearest(designs[label], chosen[to], shape)
     return {label: chosen[label] for label in designs}
+
+
+def _nearest(design: Design, reference: Design, shape: tuple[tuple[int, ...], int]) -> Design:
+    assert reference.width is not None
+    target = parameters(reference, reference.width, *shape)
+    below = _largest(lambda width: parameters(design, width, *shape) <= target, 4096)
+    width = min(
+        (below, min(below + 1, 4096)),
+        key=lambda width: abs(parameters(design, width, *shape) - target),
+    )
+    return design.replaced(width=width)
 
 
 def _followed(designs: Mapping[str, Design], baselines: Mapping[str, str]) -> dict[str, str]:
