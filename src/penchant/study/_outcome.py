@@ -92,7 +92,7 @@ class Outcome:
             ),
             method=self._method(folder),
             baselines=baselines,
-            planes=tuple(plane_maps(self.tasks, self.jobs, self._network)),
+            planes=tuple(plane_maps(self.tasks, self._answers)),
         )
 
     def network_files(self) -> Iterator[tuple[str, Design, Task, bytes]]:
@@ -151,13 +151,17 @@ class Outcome:
             facts = {name: getattr(header, name) for name in _FACTS if hasattr(header, name)}
             for view, values in _shown(task, split).items():
                 yield Reconstruction(task.name, "", 0, values, view=view, **facts)
-            for job in self.jobs:
-                if job.task == index and job.seed == 0:
-                    tensors = self._network(job)
-                    network = network_from(tensors, job.settings, task, split, seed=0)
-                    answer = task.answering(network, job.settings.divergence_of(task))
-                    for view, values in _shown(task, split, answer).items():
-                        yield Reconstruction(task.name, job.design, 0, values, view=view, **facts)
+            for design, answer in self._answers(index, split):
+                for view, values in _shown(task, split, answer).items():
+                    yield Reconstruction(task.name, design, 0, values, view=view, **facts)
+
+    def _answers(self, index: int, split: Split) -> Iterator[tuple[str, nn.Module]]:
+        """Yield a signal's designs, each with what its network of the first seed answers by."""
+        task = self.tasks[index]
+        for job in self.jobs:
+            if job.task == index and job.seed == 0:
+                network = network_from(self._network(job), job.settings, task, split, seed=0)
+                yield job.design, task.answering(network, job.settings.divergence_of(task))
 
     def _method(self, folder: Path | None) -> dict[str, str]:
         import numpy

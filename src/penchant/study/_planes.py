@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from penchant.study._jobs import Job
-from penchant.study._model_file import network_from
-from penchant.tasks import PlaneTask, Task, evaluate, in_plane
+from penchant.tasks import PlaneTask, Split, Task, evaluate, in_plane
 
 NODES = 129
 """Along each side of [-1, 1]²."""
@@ -33,14 +31,13 @@ class PlaneMap:
 
 
 def plane_maps(
-    tasks: Sequence[Task], jobs: Sequence[Job], tensors: Callable[[Job], bytes]
+    tasks: Sequence[Task], answers: Callable[[int, Split], Iterator[tuple[str, nn.Module]]]
 ) -> Iterator[PlaneMap]:
     """Yield for each signal in the plane the truth, then one map a design, at the first seed.
 
     Args:
         tasks: the study's.
-        jobs: its runs.
-        tensors: a finished run's network.
+        answers: from a task's place and its first split to its designs, with their networks.
     """
     for index, task in enumerate(tasks):
         if not isinstance(task, PlaneTask):
@@ -48,11 +45,8 @@ def plane_maps(
         split = task.split(0)
         seen = split.points.numpy(), split.labels.numpy()
         yield PlaneMap(task.name, "", 0, _values(task.truth(0)), *seen)
-        for job in jobs:
-            if job.task == index and job.seed == 0:
-                network = network_from(tensors(job), job.settings, task, split, seed=0)
-                answer = task.answering(network, job.settings.divergence_of(task))
-                yield PlaneMap(task.name, job.design, 0, _values(in_plane(answer)), *seen)
+        for design, answer in answers(index, split):
+            yield PlaneMap(task.name, design, 0, _values(in_plane(answer)), *seen)
 
 
 def _values(network: nn.Module) -> Float[np.ndarray, "x y"]:
