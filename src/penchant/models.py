@@ -1,4 +1,5 @@
-"""The door for a user's own network: ``file.py:Class`` or ``package.module:callable``.
+"""The door for a user's own code: a network as ``file.py:Class`` or ``package.module:callable``, or
+a file that is executed whole.
 
 Decisions:
 - A file is executed anew each time, not through sys.modules or cached bytecode: two files of one
@@ -58,6 +59,23 @@ def load_model(source: str) -> "nn.Module":
             f"{source} gives an object of type {type(made).__name__}, not a torch.nn.Module"
         )
     return made
+
+
+def load_file(path: Path, source: str = "") -> ModuleType:
+    """Execute a user's Python file, with its own folder to import from.
+
+    Args:
+        path: the file.
+        source: what the user wrote, for messages.
+
+    Returns:
+        The module that it makes; nothing of it is kept for another call.
+
+    Raises:
+        PenchantError: there is no such file, or it fails.
+    """
+    with _importable(path.parent):
+        return _execute(path, source or str(path))
 
 
 @contextmanager

@@ -123,6 +123,8 @@ class Verdict:
     """When inconclusive: about how many pairs would decide."""
     signal: str = ""
     """The signal that it speaks of, where each is judged by itself."""
+    differences: tuple[float, ...] = ()
+    """What was judged, a pair each, by seed (by signal's name, where there are several)."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def _verdict(runs: Sequence[Run], pair: tuple[str, str], question: Question, m: 
         unit_of_n=unit,
         diverged=diverged,
     )
+    judged = replace(judged, differences=tuple(known))
     if len(known) < len(differences):
         return _undefined(judged, ours, question, len(known))
     return _with_missed(judged, ours, question) if question.goal else judged

@@ -1,0 +1,5 @@
+"""The page of claims: the notes' outline, with a verdict at each statement."""
+
+
+def page() -> str:
+    return ""
