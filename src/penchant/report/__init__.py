@@ -8,6 +8,7 @@ this module, so the module itself answers the call.
 import sys
 from types import ModuleType
 
+from penchant.report._forest import Row, forest, reach
 from penchant.report._merge import by_signal
 from penchant.report._report import report
 from penchant.report._signals import several, told_apart
@@ -16,11 +17,14 @@ from penchant.report._table import table
 from penchant.report._words import decimals, in_words, metric_name, said
 
 __all__ = [
+    "Row",
     "by_signal",
     "decimals",
+    "forest",
     "html_summary",
     "in_words",
     "metric_name",
+    "reach",
     "report",
     "said",
     "several",

@@ -1,0 +1,57 @@
+"""Figures that several claims share, drawn from evidence alone."""
+
+from penchant.claims._claim import Evidence
+from penchant.claims._rules import judged
+from penchant.explain import Figure
+from penchant.pages import page_style, svg
+from penchant.report import Row, forest, reach
+
+MOST_ROWS = 40
+"""Comparisons that one figure shows; beyond, those that the rule reads are in the table alone."""
+
+
+def intervals(
+    evidence: Evidence,
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    margin: float | None = None,
+    **facts: object,
+) -> Figure | None:
+    """Draw comparisons with their simultaneous intervals, one below the other, the margin shaded.
+
+    Args:
+        evidence: of a statement; its studies' comparisons are judged anew as one family.
+        name: of the figure, unique on the page.
+        title: what is compared.
+        caption: what to see.
+        margin: the difference that matters, in place of the study's own.
+        facts: which comparisons, as for `comparisons`.
+
+    Returns:
+        The figure, or None where there is nothing to draw.
+    """
+    found = judged(evidence, margin=margin, **facts)[:MOST_ROWS]
+    if not found:
+        return None
+    signals = {pair["signal"] for pair, _ in found}
+    rows = [
+        Row(
+            f"{verdict.design}, {pair['signal']}" if len(signals) > 1 else verdict.design,
+            verdict.mean_difference,
+            verdict.interval,
+            verdict.verdict,
+        )
+        for pair, verdict in found
+    ]
+    first = found[0][0]
+    shaded = first["margin"] if margin is None else margin
+    with page_style():
+        drawn, axes, _ = forest(rows, shaded, reach(rows, shaded))
+        axes.set_xlabel(_unit(first["unit"]))
+        return Figure(title, svg(drawn, name, f"{title}. {caption}"), caption)
+
+
+def _unit(unit: str) -> str:
+    return "difference" if not unit else f"difference, {'points' if unit == '%' else unit}"
