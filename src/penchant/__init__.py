@@ -55,6 +55,7 @@ _HOMES = {
     "calibrate": "penchant.training",
 }
 _ROOMS = (
+    "claims",
     "divergences",
     "geometry",
     "inspection",

@@ -41,7 +41,7 @@ def run(
         PenchantError: the folder cannot be written, or a study in it is another one.
     """
     out = Path(out)
-    setting = Setting(profile, out, jobs, watch)
+    setting = Setting(profile, out, jobs, fresh, watch)
     for claim in claims:
         record = None if fresh else read(out, claim.id, profile)
         if record is None or record.statements != statements_of(claim) or not record.complete:

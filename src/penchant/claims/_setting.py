@@ -36,12 +36,14 @@ class Setting:
             or ``"full"``.
         folder: where studies are kept, so that what was interrupted goes on.
         jobs: processes that a study may use.
+        fresh: delete what another study left in its folder.
         watch: told of each study before it runs; yields a listener for its events.
     """
 
     profile: Profile
     folder: Path
     jobs: int = 1
+    fresh: bool = False
     watch: Watch = field(default=unwatched, repr=False)
 
     def several(self, smoke: int, quick: int, full: int) -> int:
@@ -81,7 +83,7 @@ class Setting:
         # Processes take seconds to start: what takes no longer is done in this one.
         jobs = 1 if self.profile == "smoke" else min(self.jobs, max(1, study.remaining()))
         with self.watch(study) as listener:
-            results = study.run(jobs=jobs, on_event=listener)
+            results = study.run(jobs=jobs, on_event=listener, fresh=self.fresh)
         return study_evidence(results, name, profile)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from penchant import __version__
+from penchant.cli._claims import app as claims
 from penchant.cli._compare import compare
 from penchant.cli._errors import exit_code
 from penchant.cli._explain import explain
@@ -44,6 +45,7 @@ def penchant(
 
 for command in (compare, run, fit, render, explain, inspect, listen):
     app.command()(command)
+app.add_typer(claims, name="claims")
 
 
 def main() -> None:

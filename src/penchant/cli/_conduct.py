@@ -1,6 +1,5 @@
 """A study from its plan to its verdict: what `compare` and `run` have in common."""
 
-import os
 import shlex
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from penchant.cli._plan import description, summary
 from penchant.cli._screen import Screen
 from penchant.cli._table import closing, say_warnings
 from penchant.cli._tally import Tally
-from penchant.errors import PenchantError
+from penchant.cli._workers import workers
 from penchant.study import PLAN, REPORT, RESULTS, Study
 
 
@@ -26,29 +25,27 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     """
     folder = study.folder
     assert folder is not None, "the command line's studies have a folder"
-    workers = _cores() if jobs is None else jobs
-    if workers < 1:
-        raise PenchantError(f"jobs={workers}: at least 1 process is needed")
+    several = workers(jobs)
     if not dry_run:
         check_folder(folder)
     left = study.jobs if fresh else study.remaining_jobs()
-    workers = min(workers, max(1, len(left)))
+    several = min(several, max(1, len(left)))
     screen = Screen()
     seconds = 0.0
     if left:
         # The estimate is for the whole study; what is done already counts by its number.
-        seconds = study.estimate(jobs=workers) * len(left) / len(study.jobs)
-    screen.say(summary(study, left, seconds, workers))
+        seconds = study.estimate(jobs=several) * len(left) / len(study.jobs)
+    screen.say(summary(study, left, seconds, several))
     if dry_run:
         screen.say(description(study))
         return
     _say_notices(study, screen)
     if left:  # else they are said with the results
         say_warnings(study.warnings, [task.name for task in study.tasks], screen)
-    tally = Tally(study.jobs, left, seconds, workers)
+    tally = Tally(study.jobs, left, seconds, several)
     try:
         with watch(tally, study.shown.unit) as view:
-            results = study.run(jobs=workers, on_event=view, fresh=fresh)
+            results = study.run(jobs=several, on_event=view, fresh=fresh)
             from penchant.report import report
 
             report(results, folder / REPORT)
@@ -76,11 +73,6 @@ def _say_notices(study: Study, screen: Screen) -> None:
     texts = [f"{task.name}: {notice}" for task in study.tasks for notice in task.notices]
     for where, text in by_signal(texts, short):
         screen.item(f"{where}: {text}" if where else text)
-
-
-def _cores() -> int:
-    # macOS has no affinity to ask for.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _again(folder: Path, *options: str) -> str:
