@@ -122,7 +122,7 @@ def _check_watched(metric: Metric, target: float, known: Mapping[str, Metric]) -
         )
 
 
-_NOT_MAXIMISED = ("gap_", "boundary_")
+_NOT_MAXIMISED = ("gap_", "boundary_", "posterior_")
 
 
 def shown_metric(metric: Metric, task: Task) -> Metric:
@@ -130,7 +130,7 @@ def shown_metric(metric: Metric, task: Task) -> Metric:
 
     That is the primary metric where it is a score of the task. What is read off curves or measured
     by probes is not there to be maximised, a gap is smallest where nothing is learned, and no pilot
-    knows the true boundary: the task's first metric stands in.
+    knows the true boundary or posterior: the task's first metric stands in.
 
     Example:
         >>> from penchant.tasks import Picture, PictureTask

@@ -16,6 +16,7 @@ from penchant.tasks._evaluate import evaluate as evaluate
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
+from penchant.tasks._gaussians import GaussiansTask as GaussiansTask
 from penchant.tasks._grid import fit_grid as fit_grid
 from penchant.tasks._grid_task import GridSplit as GridSplit
 from penchant.tasks._grid_task import GridTask as GridTask
@@ -98,6 +99,7 @@ __all__ = [
     "ClassificationTask",
     "Decoding",
     "GaussianClasses",
+    "GaussiansTask",
     "GridSplit",
     "GridTask",
     "HeldOut",
