@@ -7,6 +7,9 @@ the module itself answers the call.
 import sys
 from types import ModuleType
 
+from penchant.explain._chart import Line as Line
+from penchant.explain._chart import Point as Point
+from penchant.explain._chart import chart as chart
 from penchant.explain._explain import explain as explain
 from penchant.explain._explanation import Explanation as Explanation
 from penchant.explain._explanation import Figure as Figure
@@ -15,7 +18,18 @@ from penchant.explain._explanation import Table as Table
 from penchant.explain._text import text as text
 from penchant.explain._topics import TOPICS as TOPICS
 
-__all__ = ["TOPICS", "Explanation", "Figure", "Section", "Table", "explain", "text"]
+__all__ = [
+    "TOPICS",
+    "Explanation",
+    "Figure",
+    "Line",
+    "Point",
+    "Section",
+    "Table",
+    "chart",
+    "explain",
+    "text",
+]
 
 
 class _CallableRoom(ModuleType):
