@@ -8,6 +8,7 @@ from penchant.claims._claim import Rule as Rule
 from penchant.claims._claim import Ruling as Ruling
 from penchant.claims._claim import Section as Section
 from penchant.claims._claim import Statement as Statement
+from penchant.claims._claim import verdict as verdict
 from penchant.claims._notes import NOTES as NOTES
 from penchant.claims._own import find as find
 from penchant.claims._page import page as page
@@ -48,4 +49,5 @@ __all__ = [
     "records",
     "run",
     "shipped",
+    "verdict",
 ]

@@ -103,6 +103,8 @@ class Section:
 
     title: str
     claims: Sequence[Claim]
+    file: str = ""
+    """Where a user's own are; to be typed in place of their ids."""
 
 
 def verdict(statements: Sequence[Statement], rulings: Mapping[str, Ruling]) -> Word:

@@ -66,7 +66,7 @@ def _own(words: str) -> Section:
             raise PenchantError(f"{words}: no such claim; {nearest(name, ids)}")
         claims = chosen
     _check(claims, path)
-    return Section(path.stem, tuple(claims))
+    return Section(path.stem, tuple(claims), words)
 
 
 def _check(claims: Sequence[Claim], path: Path) -> None:

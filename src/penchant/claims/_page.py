@@ -41,6 +41,8 @@ class Entry:
     """A claim as the page shows it."""
 
     claim: Claim
+    asked: str
+    """What is typed to run it."""
     word: Word
     own: Sequence[Judged]
     beside: Sequence[Judged]
@@ -55,7 +57,7 @@ class Entry:
     def seconds(self) -> float:
         """Processor seconds that its evidence took, studies' runs among them."""
         assert self.record is not None
-        studies = {
+        studies: dict[tuple[str, str], float] = {
             (study["study"], study["profile"]): study["seconds"]
             for one in (*self.own, *self.beside)
             for study in one.studies
@@ -77,7 +79,7 @@ def page(out: str | Path, sections: Sequence[Section] = NOTES) -> str:
         PenchantError: a record cannot be read.
     """
     entries = {
-        section.title: [_entry(claim, Path(out)) for claim in section.claims]
+        section.title: [_entry(claim, section, Path(out)) for claim in section.claims]
         for section in sections
     }
     words = Counter(entry.word for several in entries.values() for entry in several)
@@ -97,7 +99,7 @@ def page(out: str | Path, sections: Sequence[Section] = NOTES) -> str:
     )
 
 
-def _entry(claim: Claim, out: Path) -> Entry:
+def _entry(claim: Claim, section: Section, out: Path) -> Entry:
     found = records(out, claim.id)
     record = last(found)
     judged = {} if record is None else rulings(claim, record.found)
@@ -115,6 +117,7 @@ def _entry(claim: Claim, out: Path) -> Entry:
         figure = claim.figure(known) if known else None
     return Entry(
         claim=claim,
+        asked=section.file or claim.id,
         word=verdict(claim.statements, judged),
         own=[one for one in shown if not one.statement.instead],
         beside=[one for one in shown if one.statement.instead],

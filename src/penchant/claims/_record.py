@@ -82,10 +82,14 @@ def read(out: Path, claim: str, profile: Profile) -> Record | None:
         return replace(
             record,
             found={name: Found(**one) for name, one in words["found"].items()},
-            rulings={name: Ruling(**one) for name, one in words["rulings"].items()},
+            rulings={name: _ruling(one) for name, one in words["rulings"].items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PenchantError(f"{path}: is no claim's record; delete it and run again") from error
+
+
+def _ruling(words: dict[str, Any]) -> Ruling:
+    return Ruling(**{**words, "conditions": tuple(words["conditions"])})
 
 
 def records(out: Path, claim: str) -> dict[Profile, Record]:

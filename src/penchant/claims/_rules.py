@@ -205,7 +205,8 @@ def _needed(left: Iterable[tuple[Pair, Verdict]]) -> str:
     known = [(verdict.needed, pair) for pair, verdict in left if verdict.needed]
     if known:
         most, pair = max(known, key=lambda one: one[0])
-        return f"about {most:,} {pair['unit_of_n']} would decide all that is left open"
+        said = f"about {most:,} {pair['unit_of_n']} would decide"
+        return said if len(known) == 1 else f"{said} all that is left open"
     few = [pair for pair, verdict in left if verdict.verdict == "descriptive"]
     return f"at least 6 {few[0]['unit_of_n']} are needed" if few else ""
 

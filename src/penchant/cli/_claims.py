@@ -11,7 +11,7 @@ from penchant.cli._options import Jobs, option
 from penchant.errors import PenchantError, nearest
 
 if TYPE_CHECKING:
-    from penchant.claims import Claim, Record
+    from penchant.claims import Claim, Record, Section
     from penchant.cli._screen import Screen
     from penchant.study import Event, Study
 
@@ -111,7 +111,7 @@ def show(
     screen = Screen()
     for section in find([id]):
         for claim in section.claims:
-            _show(claim, section.title, out or FOLDER, screen)
+            _show(claim, section, out or FOLDER, screen)
 
 
 def _list(folder: Path) -> None:
@@ -144,9 +144,9 @@ def _last(claim: "Claim", folder: Path) -> "Record | None":
     return last(records(folder, claim.id)) or last(records(shipped("claims"), claim.id))
 
 
-def _show(claim: "Claim", title: str, folder: Path, screen: "Screen") -> None:
+def _show(claim: "Claim", section: "Section", folder: Path, screen: "Screen") -> None:
     record = _last(claim, folder)
-    screen.print(f"{claim.id} · {title}", style="bold")
+    screen.print(f"{claim.id} · {section.title}", style="bold")
     screen.say(claim.words)
     if claim.meaning:
         screen.say(f"Here: {claim.meaning}")
@@ -163,7 +163,7 @@ def _show(claim: "Claim", title: str, folder: Path, screen: "Screen") -> None:
         if ruling:
             screen.print(f"  {ruling.word}", style=STYLES.get(ruling.word))
             screen.item(ruling.sentence)
-            if ruling.needed:
+            if ruling.needed and ruling.needed not in ruling.sentence:
                 screen.item(f"Left open: {ruling.needed}.")
         screen.item(f"Rule: {statement.rule.words}")
     if claim.literature:
@@ -172,7 +172,8 @@ def _show(claim: "Claim", title: str, folder: Path, screen: "Screen") -> None:
         for sentence in claim.literature:
             screen.item(sentence)
     screen.print()
-    screen.print(f"again   penchant claims run {claim.id} --profile quick", soft_wrap=True)
+    asked = section.file or claim.id
+    screen.print(f"again   penchant claims run {asked} --profile quick", soft_wrap=True)
 
 
 @contextmanager
