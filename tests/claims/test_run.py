@@ -25,7 +25,7 @@ PLAN = {"vary": {"activation": ["relu", "gelu"]}, "size": 16, "steps": 5, "tune"
 
 
 def small(plan: dict[str, object] = PLAN) -> Claim:
-    gather = of_study("built-in", smoke=plan)
+    gather = of_study("built-in", name="small", smoke=plan)
     rule = comparisons("better", "GELU against ReLU.")
     return Claim("small", "Small.", [Statement("gelu", "It is.", "measured", gather, rule)])
 
@@ -82,7 +82,7 @@ def test_a_study_is_kept_and_goes_on(tmp_path: Path) -> None:
     assert evidence is not None
     (study,) = evidence["studies"]
     assert study["runs"] == 4 and len(study["pairs"][0]["differences"]) == 2
-    before = (tmp_path / "studies" / "study-smoke" / "study.db").stat().st_mtime_ns
+    before = (tmp_path / "studies" / "small-smoke" / "study.db").stat().st_mtime_ns
     (tmp_path / "small" / "smoke.json").unlink()  # as if killed before it was written
     watched = []
 
@@ -134,3 +134,45 @@ def test_what_there_is_not_is_refused(tmp_path: Path) -> None:
         find(["skip-from"])
     with pytest.raises(PenchantError, match="there is no file"):
         find([str(tmp_path / "mine.py")])
+
+
+STUDY = """
+signals = ["built-in"]
+size = 16
+seeds = 2
+tune = 0
+
+[vary]
+activation = ["relu", "gelu"]
+
+[profiles.smoke]
+steps = 5
+"""
+
+
+def test_a_study_file_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(STUDY)
+
+    def gather(setting: Setting) -> dict[str, object]:
+        return {"studies": [setting.study(str(tmp_path / "mine.toml"))]}
+
+    rule = comparisons("better", "GELU against ReLU.")
+    asked = claim("one", Statement("one", "So.", "measured", gather, rule))
+    (record,) = run([asked], tmp_path / "out", profile="smoke")
+    assert record.rulings["one"].word == "undecided"
+    assert (tmp_path / "out" / "studies" / "mine-smoke" / "results.csv").is_file()
+    with pytest.raises(PenchantError, match="profile 'full' is unknown"):
+        list(run([asked], tmp_path / "out", profile="full"))
+
+
+def test_data_that_is_not_there_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PENCHANT_DATA", raising=False)
+
+    def gather(setting: Setting) -> dict[str, object]:
+        return {"studies": [setting.study("relu-encoding", "full")]}
+
+    asked = claim("one", Statement("one", "So.", "measured", gather, exactly()))
+    (record,) = run([asked], tmp_path)
+    assert record.verdict == "not run" and "PENCHANT_DATA" in record.rulings["one"].sentence

@@ -18,6 +18,7 @@ from penchant.claims._record import records as records
 from penchant.claims._rules import check as check
 from penchant.claims._rules import comparisons as comparisons
 from penchant.claims._rules import exactly as exactly
+from penchant.claims._run import rulings as rulings
 from penchant.claims._run import run as run
 from penchant.claims._setting import NotRun as NotRun
 from penchant.claims._setting import Setting as Setting
@@ -47,6 +48,7 @@ __all__ = [
     "of_study",
     "page",
     "records",
+    "rulings",
     "run",
     "shipped",
     "verdict",

@@ -51,20 +51,27 @@ class Setting:
         return {"smoke": smoke, "quick": quick, "full": full}[self.profile]
 
     def study(self, name: str, profile: str | None = None) -> dict[str, Any]:
-        """Do one of the package's study files, or finish it, and return its evidence.
+        """Do the study of a file, or finish it, and return its evidence.
 
         Args:
-            name: of a file in ``studies/``.
+            name: of one of the package's, in ``studies/``, or the path of a TOML file.
             profile: of the file; by default this setting's own.
 
         Raises:
             NotRun: what the study needs is not there.
         """
         profile = profile or self.profile
-        path = shipped("studies") / f"{name}.toml"
-        _check_needs(path, profile)
-        folder = self.folder / "studies" / f"{name}-{profile}"
-        return self._done(Study.read(path, profile=profile, out=folder), name, profile)
+        path = Path(name) if name.endswith(".toml") else shipped("studies") / f"{name}.toml"
+        folder = self.folder / "studies" / f"{path.stem}-{profile}"
+        if path.parent == shipped("studies"):
+            _check_needs(path, profile)
+        try:
+            study = Study.read(path, profile=profile, out=folder)
+        except PenchantError as error:
+            if path.parent == shipped("studies"):  # such as data that cannot be downloaded
+                raise NotRun(f"It cannot be run here: {error}") from error
+            raise
+        return self._done(study, path.stem, profile)
 
     def own_study(self, name: str, signals: Any, **words: Any) -> dict[str, Any]:
         """Do a study that is described here, or finish it, and return its evidence.
@@ -110,12 +117,12 @@ def of_studies(**profiles: Sequence[tuple[str, str]]) -> Gather:
     return gather
 
 
-def of_study(signals: Any, name: str = "study", **profiles: Mapping[str, Any]) -> Gather:
+def of_study(signals: Any, *, name: str, **profiles: Mapping[str, Any]) -> Gather:
     """Gather evidence from a study that is described by its words.
 
     Args:
         signals: as `Study` takes them.
-        name: of its folder.
+        name: of its folder; another study has another.
         profiles: for each profile, the words of the plan; a profile that is not given is not run.
 
     Returns:
