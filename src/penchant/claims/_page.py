@@ -58,7 +58,7 @@ class Entry:
         """Processor seconds that its evidence took, studies' runs among them."""
         assert self.record is not None
         studies: dict[tuple[str, str], float] = {
-            (study["study"], study["profile"]): study["seconds"]
+            (study["study"], study["profile"]): study.get("seconds", 0.0)
             for one in (*self.own, *self.beside)
             for study in one.studies
         }
