@@ -40,4 +40,4 @@ def apart(one: Tensor, other: Tensor) -> float:
         >>> apart(torch.zeros(2), torch.ones(2)), apart(torch.zeros(2), torch.zeros(3))
         (1.0, inf)
     """
-    return float((one - other).abs().max()) if one.shape == other.shape else math.inf
+    return float((one - other).detach().abs().max()) if one.shape == other.shape else math.inf

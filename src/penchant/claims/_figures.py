@@ -3,7 +3,7 @@
 from penchant.claims._claim import Evidence
 from penchant.claims._rules import judged
 from penchant.explain import Figure
-from penchant.pages import page_style, svg
+from penchant.pages import MUTED, page_style, svg
 from penchant.report import Row, forest, reach
 
 MOST_ROWS = 40
@@ -49,7 +49,7 @@ def intervals(
     shaded = first["margin"] if margin is None else margin
     with page_style():
         drawn, axes, _ = forest(rows, shaded, reach(rows, shaded))
-        axes.set_xlabel(_unit(first["unit"]))
+        axes.set_xlabel(_unit(first["unit"]), color=MUTED)
         return Figure(title, svg(drawn, name, f"{title}. {caption}"), caption)
 
 

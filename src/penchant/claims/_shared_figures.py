@@ -16,6 +16,7 @@ from penchant.pages import (
     SERIES,
     WIDTH,
     ZONE,
+    counted,
     figure,
     number,
     page_style,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 Found = Mapping[str, Evidence]
 
+_NAMES = 66.0
+"""Room for the layers' names, in CSS pixels."""
+
 
 def scan_equals_conv(found: Found) -> Figure | None:
     """Draw the example: places of each layer, a colour for each filter, and what feeds them."""
@@ -36,36 +40,29 @@ def scan_equals_conv(found: Found) -> Figure | None:
     layers, inputs = found["outputs"]["layers"], found["outputs"]["inputs"]
     title = "One window of 8 samples: units of one colour in a layer share their parameters"
     with page_style():
-        height = 250.0
+        height = 240.0
         drawn = figure(height=height)
         axes = _empty(drawn.add_axes((0, 0, 1, 1)), height)
-        below = [WIDTH * (i + 0.5) / inputs for i in range(inputs)]
-        for x in below:
-            axes.plot(x, 26, "s", color=MUTED, markersize=7)
-        axes.text(WIDTH / 2, 8, "8 inputs", ha="center", va="center", color=MUTED)
-        level = 26.0
+        step = (WIDTH - _NAMES) / inputs
+        below = [_NAMES + step * (i + 0.5) for i in range(inputs)]
+        level = 22.0
+        axes.plot(below, [level] * inputs, "s", color=MUTED, markersize=7)
+        axes.text(0, level, f"{inputs} inputs", va="center", color=INK)
         for depth, (filters, width, stride) in enumerate(layers):
-            places = [
-                float(np.mean(below[start : start + width]))
-                for start in range(0, len(below) - width + 1, stride)
+            groups = [
+                below[first : first + width] for first in range(0, len(below) - width + 1, stride)
             ]
-            above = level + 66
-            for place, x in enumerate(places):
-                for tap in below[place * stride : place * stride + width]:
-                    axes.plot((tap, x), (level + 8, above - 8), color=RULE, linewidth=1.2)
+            level += 66
+            for group in groups:
+                x = float(np.mean(group))
+                for under in group:
+                    axes.plot((under, x), (level - 58, level - 8), color=RULE, linewidth=1.2)
                 for one in range(filters):
                     colour = SERIES[(one + 2 * depth) % len(SERIES)]
-                    axes.plot(x + 13 * (one - (filters - 1) / 2), above, "o", color=colour)
-            words = (
-                f"{filters} filters at {len(places)} {'place' if len(places) == 1 else 'places'}"
-            )
-            side = 4.0 if depth else 0.0
-            align = "left"
-            if depth == 0:
-                axes.text(side, above + 17, words, ha=align, va="center", color=INK)
-            else:
-                axes.text(side, above, words, ha=align, va="center", color=INK)
-            below, level = places, above
+                    axes.plot(x + 12 * (one - (filters - 1) / 2), level, "o", color=colour)
+            words = f"{counted(filters, 'filter')},\n{counted(len(groups), 'place')}"
+            axes.text(0, level, words, va="center", color=INK)
+            below = [float(np.mean(group)) for group in groups]
         return Figure(
             title,
             svg(drawn, "claim-scan-equals-conv", title),
@@ -159,14 +156,14 @@ def output_shape(found: Found) -> Figure | None:
         "Output length of a convolution of kernel 3, stride 2, padding 1",
         chart(
             "claim-output-shape",
-            "Two lines over the input's length: a straight one, and torch's, which touches it at "
+            "Two lines over the input's length: a straight one, and torch's, which meets it at "
             "every other length and lies half a sample below in between.",
             [
                 Line("torch's layer", x, np.array(stairs["torch"], dtype=float)),
                 Line("not rounded", x, np.array(stairs["unrounded"])),
             ],
             against="input length",
-            limits=(0.0, 14.0),
+            limits=(0.0, 9.0),
         ),
         "They meet where the stride divides; elsewhere the quotient is rounded down.",
     )
