@@ -1,7 +1,7 @@
 """Comparisons that no study makes by itself, read off its runs in the form that rules read."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -107,7 +107,7 @@ def contrasted(
         elif results.plan.get("judge") == "each":
             pairs += [pair(metric, row, signal=signal, **words) for signal, row in rows.items()]
         else:
-            means = [fmean(row) for row in rows.values()]
+            means = [fmean(rows[signal]) for signal in sorted(rows)]  # as a study's are
             pairs.append(pair(metric, means, unit_of_n="signals", **words))
     return pairs
 
@@ -139,6 +139,35 @@ def study_with(
     return {**evidence, "pairs": contrasts(results)}
 
 
-def probed(name: str, setting: Setting, pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return comparisons of measurements that need no study, in the form of one's evidence."""
-    return {"study": name, "profile": setting.profile, "pairs": pairs}
+def probed(
+    setting: Setting,
+    name: str,
+    pairs: list[dict[str, Any]],
+    *,
+    designs: Sequence[str],
+    seeds: int,
+    steps: int = 0,
+) -> dict[str, Any]:
+    """Return comparisons of measurements that need no study, in the form of one's evidence.
+
+    Args:
+        setting: where they were made.
+        name: of what was measured.
+        pairs: the comparisons.
+        designs: what was measured.
+        seeds: of each.
+        steps: for which it was trained.
+    """
+    return {
+        "study": name,
+        "profile": setting.profile,
+        "command": "",
+        "steps": steps,
+        "seeds": seeds,
+        "signals": list(designs),
+        "noun": "design",
+        "runs": len(designs) * seeds,
+        "seconds": 0.0,  # the claim's own, which its record has
+        "pairs": pairs,
+        "warnings": [],
+    }

@@ -55,10 +55,11 @@ def _figure(found: Mapping[str, Evidence]) -> Figure | None:
     def means(metric: str) -> list[float]:
         return [_mean(scores[label][metric]) for label in swept]
 
-    drawn = {"seen": means(SEEN), "held out": means(HELD_OUT)}
+    drawn = {"gaussian, seen": means(SEEN), "gaussian, held out": means(HELD_OUT)}
     for name, metric in (("relu, seen", SEEN), ("relu, held out", HELD_OUT)):
         drawn[name] = [_mean(scores["relu"][metric])] * len(swept)
-    best = scales[drawn["held out"].index(max(drawn["held out"]))]
+    held_out = drawn["gaussian, held out"]
+    best = scales[held_out.index(max(held_out))]
     return Figure(
         "A Gaussian's scale, and what it is worth",
         lines(

@@ -1,6 +1,7 @@
 """Named lines over steps that are evenly spaced: octaves, scales, encodings."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from markupsafe import Markup
 
@@ -48,13 +49,14 @@ def lines(
         (_LEFT / WIDTH, _BELOW / _HEIGHT, 1 - (_LEFT + right) / WIDTH, inner / _HEIGHT)
     )
     quiet(axes, grid=True)
-    places, last, others = range(len(steps)), len(steps) - 1, iter(range(len(SERIES)))
+    places, last = range(len(steps)), len(steps) - 1
+    relus, others = count(), count()
     ends = []
     for label, values in drawn.items():
         relu = label.startswith("relu")
-        index = 0 if relu else next(others)
+        index = next(relus if relu else others)
         colour = INK if relu else SERIES[index]
-        dash = "solid" if relu else DASHES[index % len(DASHES)]
+        dash = DASHES[index % len(DASHES)]
         axes.plot(places, values, color=colour, linewidth=2.2 if relu else 1.6, linestyle=dash)
         axes.plot(places, values, "o", color=colour, markersize=4, clip_on=False)
         ends.append((float(last), float(values[-1]), label, colour))

@@ -21,7 +21,8 @@ from penchant.explain import Figure
 _SPEED = (
     "Speed is measured twice, as a logarithm: by the tangent kernel at the start (the rate at "
     "which gradient descent takes a wave away), and by the step at which half of it is learned "
-    "under Adam with the package's rate (a wave that is not learned within the budget counts as at its end)."
+    "under Adam with the package's rate (a wave that is not learned "
+    "within the budget counts as at its end)."
 )
 _LESS = "Better means less of it."
 

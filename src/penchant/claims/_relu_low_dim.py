@@ -66,7 +66,9 @@ def _spectrum(setting: Setting) -> Evidence:
 
 def _figure(found: Mapping[str, Evidence]) -> Figure | None:
     evidence = found.get("encoder-decoder")
-    return evidence and intervals(
+    if evidence is None:
+        return None
+    return intervals(
         evidence,
         name="claim-relu-low-dim",
         title="One picture, held-out pixels: others against ReLU",
@@ -96,8 +98,8 @@ RELU_LOW_DIM = Claim(
         Statement(
             name="encoder-decoder",
             says="A convolutional encoder-decoder with ReLU, given one picture without its "
-            "held-out pixels, reconstructs it worse than with GELU, Gaussian or sine, pixels seen and held "
-            "out.",
+            "held-out pixels, reconstructs it worse than with GELU, Gaussian or sine, pixels "
+            "seen and held out.",
             kind="measured",
             gather=of_studies(**_STUDY),
             rule=comparisons(

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -36,12 +38,16 @@ def _design(setting: Setting, **words: Any) -> Design:
     return design({"width": width, "optimizer": "adam", **words}).resolved()
 
 
+def _steps(setting: Setting) -> int:
+    return setting.several(smoke=10, quick=300, full=1000)
+
+
 def _speeds(network: nn.Module, setting: Setting, rate: float, seed: int) -> dict[str, list[float]]:
     """Log10 of each frequency's speed, at the start and over a training."""
     start = frequency_speed(
         network, 2, frequencies=FREQUENCIES, lines=setting.several(1, 4, 8), seed=seed
     )
-    steps = setting.several(smoke=10, quick=300, full=1000)
+    steps = _steps(setting)
     trained = frequency_training(
         network, 2, frequencies=FREQUENCIES, steps=steps, learning_rate=rate, seed=seed
     )
@@ -53,6 +59,7 @@ def _speeds(network: nn.Module, setting: Setting, rate: float, seed: int) -> dic
     }
 
 
+@lru_cache(maxsize=1)  # for the statements that read the same
 def speeds(setting: Setting) -> Evidence:
     """Measure how fast networks learn each frequency, at their start and while they train.
 
@@ -75,7 +82,16 @@ def speeds(setting: Setting) -> Evidence:
     return {
         "frequencies": FREQUENCIES,
         "speeds": {name: _relative(values) for name, values in found.items()},
-        "studies": [probed("frequency speeds", setting, pairs)],
+        "studies": [
+            probed(
+                setting,
+                "frequency speeds",
+                pairs,
+                designs=activations,
+                seeds=len(seeds),
+                steps=_steps(setting),
+            )
+        ],
     }
 
 
@@ -110,6 +126,7 @@ def _relative(found: Mapping[str, list[list[float]]]) -> dict[str, list[float]]:
     }
 
 
+@lru_cache(maxsize=1)
 def bandwidths(setting: Setting) -> Evidence:
     """Measure the tangent kernel's bandwidth of ReLU and of Gaussians of several scales.
 
@@ -125,7 +142,7 @@ def bandwidths(setting: Setting) -> Evidence:
         f"gaussian s={s:g}": _design(setting, activation="gaussian", scale=s) for s in scales
     }
     designs["gaussian"] = _design(setting, activation="gaussian")
-    effort = {
+    effort: dict[str, Any] = {
         "lines": setting.several(smoke=2, quick=8, full=8),
         "draws": setting.several(smoke=4, quick=16, full=16),
         "points": 256 if setting.profile == "smoke" else None,
@@ -137,7 +154,7 @@ def bandwidths(setting: Setting) -> Evidence:
         for label, one in designs.items()
     }
     labels = [f"gaussian s={s:g}" for s in scales]
-    steps = [(high, low, "scale") for low, high in zip(labels, labels[1:], strict=False)]
+    steps = [(high, low, "scale") for low, high in pairwise(labels)]
     pairs = [
         pair(
             BANDWIDTH,
@@ -150,5 +167,7 @@ def bandwidths(setting: Setting) -> Evidence:
     ]
     return {
         "bandwidths": {label: round(fmean(values), 3) for label, values in found.items()},
-        "studies": [probed("tangent kernel", setting, pairs)],
+        "studies": [
+            probed(setting, "tangent kernel", pairs, designs=list(designs), seeds=len(seeds))
+        ],
     }
