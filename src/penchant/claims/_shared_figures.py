@@ -135,7 +135,8 @@ def gradient_routing(found: Found) -> Figure | None:
             axes.plot((top[0], x), (top[1] - 15, 128), color=ACCENT, linewidth=1.4)
             axes.plot((x, x), (104, 64), color=ACCENT, linewidth=1.4)
             axes.text(x, 116, number(arrived, 1), ha="center", va="center", color=ACCENT)
-            axes.text(x + 6, 85, f"×\N{NO-BREAK SPACE}{number(weight, 2)}", va="center", color=INK)
+            by = f"×\N{NO-BREAK SPACE}{number(weight, 2)}"
+            axes.text(x - 6, 85, by, ha="right", va="center", color=INK)
             _disc(axes, (x, 48), str(index + 1))
             axes.text(x, 18, number(received, 1), ha="center", va="center", color=ACCENT)
         return Figure(
