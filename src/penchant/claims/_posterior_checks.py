@@ -56,9 +56,9 @@ def equal(setting: Setting) -> Evidence:
         tally.add("P(1|x) = sigmoid(w·x + b)", _gap(classes, places, logit), words)
         tally.add("log-odds = w·x + b", _odds_gap(classes, places, logit), words)
         far = FAR * places
-        tally.add("far from both means, to 0 or 1", _gap(classes, far, far @ w + b), words)
+        tally.add("far from both means, to 0 or 1", _far_gap(classes, far, far @ w + b), words)
         on = places - (logit / (w @ w))[:, None] * w
-        tally.add("½ where w·x + b = 0", _gap(classes, on, torch.zeros(POINTS).double()), words)
+        tally.add("½ where w·x + b = 0", _far_gap(classes, on, torch.zeros_like(logit)), words)
         both = classes.linear_logits()(places)
         two = both.softmax(1)[:, 1] - torch.sigmoid(both[:, 1] - both[:, 0])
         tally.add("a softmax of two is the sigmoid of the difference", _size(two), words)
@@ -107,6 +107,12 @@ def _log_odds(classes: GaussianClasses, places: Tensor) -> Float[Tensor, " point
 
 def _gap(classes: GaussianClasses, places: Tensor, logit: Tensor) -> float:
     return _size(classes.posterior(places)[:, 1] - torch.sigmoid(logit))
+
+
+def _far_gap(classes: GaussianClasses, places: Tensor, logit: Tensor) -> float:
+    """Relative to the log-densities, two of which are subtracted and rounded before they are."""
+    size = 1 + classes.log_densities(places).abs().amax(dim=1)
+    return _size((classes.posterior(places)[:, 1] - torch.sigmoid(logit)) / size)
 
 
 def _odds_gap(classes: GaussianClasses, places: Tensor, logit: Tensor) -> float:

@@ -53,7 +53,8 @@ SIGMOID_POSTERIOR = Claim(
             says="With equal covariances Σ, P(1 | x) = sigmoid(w·x + b) and the log-odds are "
             "w·x + b, with w = Σ⁻¹(μ₁ − μ₀) and b = −½ μ₁·Σ⁻¹μ₁ + ½ μ₀·Σ⁻¹μ₀ + log(π₁/π₀): equal "
             "in float64 to Bayes' rule from the densities, for random classes of 1 to 6 features, "
-            "near and far; log-odds relative to 1 + |log-odds|.",
+            "near and far; log-odds relative to 1 + |log-odds|, what is far relative to the "
+            "log-densities.",
             kind="exact",
             gather=equal,
             rule=exactly(1e-9),
