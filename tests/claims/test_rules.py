@@ -68,6 +68,14 @@ def test_what_is_undefined_in_some_pairs_decides_nothing() -> None:
     assert BETTER.judge({"studies": [study([some])]}).word == "undecided"
 
 
+def test_what_is_unknown_in_all_pairs_is_left_open() -> None:
+    unknown = pair("better") | {"differences": [], "described": True}
+    ruling = BETTER.judge({"studies": [study([unknown])]})
+    assert (ruling.word, ruling.needed) == ("undecided", "")
+    ruling = BETTER.judge({"studies": [study([unknown, pair("better")])]})
+    assert ruling.word == "holds under conditions"
+
+
 def test_what_is_left_open_is_said() -> None:
     assert "about" in BETTER.judge(measured("inconclusive")).needed
     assert "at least 6 seeds" in BETTER.judge(measured("descriptive")).needed

@@ -32,7 +32,8 @@ def intervals(
     Returns:
         The figure, or None where there is nothing to draw.
     """
-    found = judged(evidence, margin=margin, **facts)[:MOST_ROWS]
+    every = judged(evidence, margin=margin, **facts)
+    found = [one for one in every if one[1].n][:MOST_ROWS]
     if not found:
         return None
     signals = {pair["signal"] for pair, _ in found}

@@ -1,12 +1,13 @@
 """Rules that turn evidence into rulings: of exact statements, and of comparisons in studies."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from penchant.claims._claim import Evidence, Rule, Ruling
 from penchant.pages import number
-from penchant.study import Verdict, VerdictWord, amount, judge
+from penchant.study import FEWEST, Verdict, VerdictWord, amount, judge
 from penchant.tasks import Metric
 
 Pair = Mapping[str, Any]
@@ -115,12 +116,14 @@ def judged(
     evidence: Evidence, *, margin: float | None = None, **facts: object
 ) -> list[tuple[Pair, Verdict]]:
     """Judge anew the comparisons that have the given facts, as one family."""
-    chosen = [pair for pair in pairs(evidence, **facts) if pair["differences"]]
+    chosen = pairs(evidence, **facts)
     return [(pair, verdict_of(pair, len(chosen), margin=margin)) for pair in chosen]
 
 
 def verdict_of(pair: Pair, comparisons: int, *, margin: float | None = None) -> Verdict:
     """Judge one comparison from its paired differences, in a family of so many."""
+    if not pair["differences"]:
+        return _unknown(pair)
     allowed = pair["margin"] if margin is None else margin
     metric = Metric(pair["metric"], pair["unit"], allowed, pair["higher_is_better"])
     found = judge(
@@ -135,6 +138,24 @@ def verdict_of(pair: Pair, comparisons: int, *, margin: float | None = None) -> 
     if pair["described"]:  # what is defined in some pairs alone would be judged on a choice of them
         return replace(found, verdict="descriptive", needed=None)
     return found
+
+
+def _unknown(pair: Pair) -> Verdict:
+    """Describe a comparison of which nothing is known, such as two that never came to a target."""
+    nan = math.nan
+    return Verdict(
+        design=pair["design"],
+        baseline=pair["baseline"],
+        metric=pair["metric"],
+        unit=pair["unit"],
+        n=0,
+        mean_difference=nan,
+        interval=(nan, nan),
+        p_sign_flip=nan,
+        effect=nan,
+        verdict="descriptive",
+        sentence=f"{pair['design']} against {pair['baseline']}: {pair['metric']} is undefined.",
+    )
 
 
 def rule_on(found: Sequence[tuple[Pair, Verdict]], wanted: Sequence[str]) -> Ruling:
@@ -183,9 +204,11 @@ def _sentence(
     for _, verdict in found:
         counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
     spread = ", ".join(f"{count} {word}" for word, count in counts.items())
-    shown = supports or against or left
-    extreme = max(shown, key=lambda one: abs(one[1].mean_difference))[1]
-    least = min(shown, key=lambda one: abs(one[1].mean_difference))[1]
+    known = [one for one in (supports or against or left) if one[1].n]
+    if not known:
+        return f"Of {len(found)} comparisons {spread}; nothing is known of any."
+    extreme = max(known, key=lambda one: abs(one[1].mean_difference))[1]
+    least = min(known, key=lambda one: abs(one[1].mean_difference))[1]
     told = f"the largest difference of these: {_told(extreme)}"
     if least is not extreme:
         told += f"; the smallest: {_told(least)}"
@@ -207,7 +230,7 @@ def _needed(left: Iterable[tuple[Pair, Verdict]]) -> str:
         most, pair = max(known, key=lambda one: one[0])
         said = f"about {most:,} {pair['unit_of_n']} would decide"
         return said if len(known) == 1 else f"{said} all that is left open"
-    few = [pair for pair, verdict in left if verdict.verdict == "descriptive"]
+    few = [pair for pair, verdict in left if 0 < verdict.n < FEWEST]
     return f"at least 6 {few[0]['unit_of_n']} are needed" if few else ""
 
 

@@ -34,6 +34,7 @@ from penchant.study._results import Results as Results
 from penchant.study._results import Run as Run
 from penchant.study._results import Verdict as Verdict
 from penchant.study._results import VerdictWord as VerdictWord
+from penchant.study._sentence import FEWEST as FEWEST
 from penchant.study._sentence import amount as amount
 from penchant.study._sentence import with_unit as with_unit
 from penchant.study._study import Study as Study
@@ -47,6 +48,7 @@ __all__ = [
     "Design",
     "Event",
     "FAMILIES",
+    "FEWEST",
     "FITS",
     "Finished",
     "Fitted",

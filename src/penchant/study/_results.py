@@ -124,7 +124,8 @@ class Verdict:
     signal: str = ""
     """The signal that it speaks of, where each is judged by itself."""
     differences: tuple[float, ...] = ()
-    """What was judged, a pair each, by seed (by signal's name, where there are several)."""
+    """What was judged, a pair each, by seed (by signal's name, where there are several); none
+    where nothing is known."""
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _with_missed(verdict: Verdict, runs: Sequence[Run], question: Question) -> V
     if all(map(all, missed.values())):
         text = f"{NEITHER}{labels[0]} nor {labels[1]} reached {question.goal} in any run."
         word: VerdictWord = "descriptive" if verdict.verdict == "descriptive" else "inconclusive"
-        return replace(verdict, verdict=word, sentence=text, flag="", needed=None)
+        return replace(verdict, verdict=word, sentence=text, flag="", needed=None, differences=())
     parts = [
         f"{sum(mine)} of {len(mine)} runs of {label} never reached it"
         for label, mine in missed.items()
