@@ -10,6 +10,10 @@ from penchant.pages import number
 from penchant.study import FEWEST, Verdict, VerdictWord, amount, judge
 from penchant.tasks import Metric
 
+_ORDER = ("better", "worse", "equivalent", "inconclusive", "descriptive")
+_TOLD = 3
+"""Verdicts of which an example is told."""
+
 Pair = Mapping[str, Any]
 """A comparison in a study's evidence: design, baseline, metric, signal, differences, and facts."""
 
@@ -167,7 +171,7 @@ def rule_on(found: Sequence[tuple[Pair, Verdict]], wanted: Sequence[str]) -> Rul
     against = [one for one in found if one[1].verdict not in {*wanted, *open_words}]
     left = [one for one in found if one[1].verdict in open_words]
     conditions = tuple(_condition(pair, found) for pair, _ in supports)
-    sentence = _sentence(found, supports, against, left)
+    sentence = _sentence(found)
     if len(supports) == len(found):
         return Ruling("holds", sentence)
     if supports:
@@ -192,36 +196,40 @@ def _fact(pair: Pair, name: str) -> object:
     return pair.get(name, pair["facts"].get(name))
 
 
-def _sentence(
-    found: Sequence[tuple[Pair, Verdict]],
-    supports: Sequence[tuple[Pair, Verdict]],
-    against: Sequence[tuple[Pair, Verdict]],
-    left: Sequence[tuple[Pair, Verdict]],
-) -> str:
+def _sentence(found: Sequence[tuple[Pair, Verdict]]) -> str:
+    """Count the verdicts, and tell the largest difference of each that is decided."""
     if len(found) == 1:
         return found[0][1].sentence
-    counts: dict[str, int] = {}
-    for _, verdict in found:
-        counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+    words = [verdict.verdict for _, verdict in found]
+    counts = {word: words.count(word) for word in _ORDER if word in words}
     spread = ", ".join(f"{count} {word}" for word, count in counts.items())
-    known = [one for one in (supports or against or left) if one[1].n]
-    if not known:
-        return f"Of {len(found)} comparisons {spread}; nothing is known of any."
-    extreme = max(known, key=lambda one: abs(one[1].mean_difference))[1]
-    least = min(known, key=lambda one: abs(one[1].mean_difference))[1]
-    told = f"the largest difference of these: {_told(extreme)}"
-    if least is not extreme:
-        told += f"; the smallest: {_told(least)}"
-    return f"Of {len(found)} comparisons {spread}; {told}."
+    known = [one for one in found if one[1].n]
+    told = [
+        _told(*max((one for one in known if one[1].verdict == word), key=_size))
+        for word in counts
+        if any(one[1].verdict == word for one in known)
+    ][:_TOLD]
+    largest = f"; the largest of each: {'; '.join(told)}" if told else "; nothing is known of any"
+    return f"Of {len(found)} comparisons {spread}{largest}."
 
 
-def _told(verdict: Verdict) -> str:
+def _size(one: tuple[Pair, Verdict]) -> float:
+    """A difference in margins, so that those of other metrics can be set beside it."""
+    pair, verdict = one
+    return abs(verdict.mean_difference) / (pair["margin"] or 1.0)
+
+
+def _told(pair: Pair, verdict: Verdict) -> str:
+    half = (verdict.interval[1] - verdict.interval[0]) / 2
+    # Two of the half width's digits are known.
+    places = min(6, max(0, 1 - math.floor(math.log10(half)))) if 0 < half < math.inf else 2
     low, mean, high = (
-        number(value, 2, signed=True)
+        number(value, places, signed=True)
         for value in (verdict.interval[0], verdict.mean_difference, verdict.interval[1])
     )
-    pair = f"{verdict.design} against {verdict.baseline}"
-    return f"{pair} {amount(mean, verdict.unit)} ({low} to {high})"
+    where = f" on {pair['signal']}" if pair["signal"] else ""
+    who = f"{verdict.design} against {verdict.baseline}{where}"
+    return f"{verdict.verdict}, {who}, {amount(mean, verdict.unit)} ({low} to {high})"
 
 
 def _needed(left: Iterable[tuple[Pair, Verdict]]) -> str:
