@@ -54,6 +54,12 @@ class Entry:
     """Whether the statements have changed since."""
 
     @property
+    def trial(self) -> bool:
+        """Whether it has been run for seconds alone, on data that says little of what it asks."""
+        measured = any(one.statement.kind == "measured" for one in self.own)
+        return self.record is not None and self.record.profile == "smoke" and measured
+
+    @property
     def seconds(self) -> float:
         """Processor seconds that its evidence took, studies' runs among them."""
         assert self.record is not None

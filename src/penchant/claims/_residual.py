@@ -175,7 +175,7 @@ SKIP_GRADIENTS = Claim(
             name="vanishes",
             says="In a deep plain network the gradient vanishes: it loses more than one decade.",
             kind="measured",
-            gather=runs.read_off(runs.GRADIENTS, runs.gradient_lost("none")),
+            gather=runs.read_off(runs.GRADIENTS, runs.gradient_change("none", runs.LOST)),
             rule=comparisons(
                 "worse",
                 "What the gradient loses in the deepest plain networks, against one decade (worse: "
@@ -186,13 +186,25 @@ SKIP_GRADIENTS = Claim(
             name="mended",
             says="In its residual twin it does not: it loses less than one decade.",
             kind="measured",
-            gather=runs.read_off(runs.GRADIENTS, runs.gradient_lost("residual")),
+            gather=runs.read_off(runs.GRADIENTS, runs.gradient_change("residual", runs.LOST)),
             rule=comparisons(
                 "better",
                 "What the gradient loses in the deepest residual networks, against one decade "
                 "(better: it loses less, or grows); where it is exactly 0 in some run, nothing is "
                 "judged.",
             ),
+        ),
+        Statement(
+            name="not-exploding",
+            says="Nor does it explode in the residual twin: it grows by less than one decade.",
+            kind="measured",
+            gather=runs.read_off(runs.GRADIENTS, runs.gradient_change("residual", runs.GROWN)),
+            rule=comparisons(
+                "better",
+                "By how much the gradient grows on its way back in the deepest residual networks, "
+                "against one decade (better: it grows less, or shrinks).",
+            ),
+            instead=True,
         ),
         Statement(
             name="even",

@@ -71,12 +71,12 @@ def skip_form(found: Found) -> Figure | None:
     example = found["sum"]["example"]
     title = "A residual block: the sum goes in before g"
     with page_style():
-        drawn = figure(height=200.0)
+        drawn = figure(height=184.0)
         axes = drawn.add_axes((0, 0, 1, 1))
         axes.set_xlim(0, WIDTH)
-        axes.set_ylim(0, 200)
+        axes.set_ylim(0, 184)
         axes.axis("off")
-        level, above = 84.0, 152.0
+        level, above = 90.0, 154.0
         _arrow(axes, (34, level), (78, level))
         _box(axes, (112, level), "W·a + b")
         _arrow(axes, (146, level), (200, level))
@@ -93,7 +93,7 @@ def skip_form(found: Found) -> Figure | None:
             for line, words in enumerate(column):
                 axes.text(
                     x,
-                    (level - 26 if name != "z" else level - 40) - 14 * line,
+                    level - 32 - 14 * line,
                     words,
                     ha="center",
                     color=MUTED if line else INK,

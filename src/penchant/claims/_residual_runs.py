@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,10 @@ GAPS = tuple(f"gap_nll@nll_seen={loss}" for loss in ("0.3", "0.5", "2"))
 
 LOST = Metric("gradient_lost", "decades", margin=0.0, higher_is_better=False)
 """Decades by which the gradient's norm shrinks from the last hidden layer to the first."""
-VANISHED = 1.0
-"""Decades from which on a gradient counts as vanishing: a tenth of it arrives."""
+GROWN = replace(LOST, name="gradient_grown")
+"""Decades by which it grows on that way."""
+MUCH = 1.0
+"""Decades from which on a gradient counts as vanishing, a tenth of it arrives, or exploding."""
 
 HALF = 50.0
 """Percent of a block's output that its identity path carries, and percent of a network's blocks."""
@@ -64,11 +67,12 @@ def read_off(profiles: Profiles, pairs: Callable[[Results], list[dict[str, Any]]
     return gather
 
 
-def gradient_lost(skip: str) -> Callable[[Results], list[dict[str, Any]]]:
-    """Compare what the deepest networks' gradients lose on their way back with one decade.
+def gradient_change(skip: str, metric: Metric) -> Callable[[Results], list[dict[str, Any]]]:
+    """Compare what the deepest networks' gradients lose (or gain) on their way with one decade.
 
     Args:
         skip: ``none`` for the plain networks, ``residual`` for their twins.
+        metric: `LOST` or `GROWN`.
 
     Returns:
         A function from a study to comparisons, which also have ``levels``: the norm at each layer,
@@ -84,7 +88,7 @@ def gradient_lost(skip: str) -> Callable[[Results], list[dict[str, Any]]]:
         ]
         trained = int(str(results.plan["steps"])) > 1
         return [
-            _lost([run for run in chosen if run.design == label], profile, depth)
+            _change([run for run in chosen if run.design == label], profile, metric)
             for label in dict.fromkeys(run.design for run in chosen)
             for profile in _MOMENTS
             if trained or profile == "gradient_start"
@@ -93,16 +97,17 @@ def gradient_lost(skip: str) -> Callable[[Results], list[dict[str, Any]]]:
     return pairs
 
 
-def _lost(runs: Sequence[Run], profile: str, depth: int) -> dict[str, Any]:
+def _change(runs: Sequence[Run], profile: str, metric: Metric) -> dict[str, Any]:
+    sign = -1 if metric is LOST else 1
     levels = [_levels(run.profiles.get(profile, ())) for run in runs]
     known = [found for found in levels if found]
     found = pair(
-        LOST,
-        [-row[-1] - VANISHED if row else math.nan for row in levels],
+        metric,
+        [sign * row[-1] - MUCH if row else math.nan for row in levels],
         design=f"{runs[0].design} {_MOMENTS[profile]}",
-        baseline="a loss of one decade",
+        baseline=f"a {'loss' if metric is LOST else 'growth'} of one decade",
         facts={
-            "depth": depth,
+            "depth": runs[0].settings["depth"],
             "normalisation": runs[0].settings["normalisation"],
             "moment": _MOMENTS[profile],
         },

@@ -197,20 +197,23 @@ def _fact(pair: Pair, name: str) -> object:
 
 
 def _sentence(found: Sequence[tuple[Pair, Verdict]]) -> str:
-    """Count the verdicts, and tell the largest difference of each that is decided."""
+    """Count the verdicts, and tell the largest difference of each."""
     if len(found) == 1:
         return found[0][1].sentence
     words = [verdict.verdict for _, verdict in found]
-    counts = {word: words.count(word) for word in _ORDER if word in words}
-    spread = ", ".join(f"{count} {word}" for word, count in counts.items())
-    known = [one for one in found if one[1].n]
-    told = [
-        _told(*max((one for one in known if one[1].verdict == word), key=_size))
-        for word in counts
-        if any(one[1].verdict == word for one in known)
-    ][:_TOLD]
-    largest = f"; the largest of each: {'; '.join(told)}" if told else "; nothing is known of any"
-    return f"Of {len(found)} comparisons {spread}{largest}."
+    spread = ", ".join(f"{words.count(word)} {word}" for word in _ORDER if word in words)
+    largest = {
+        word: _told(*max(mine, key=_size))
+        for word in _ORDER
+        if (mine := [one for one in found if one[1].verdict == word and one[1].n])
+    }
+    counted = f"Of {len(found)} comparisons {spread}"
+    if not largest:
+        return f"{counted}; nothing is known of any."
+    if len(largest) == 1:
+        return f"{counted}; the largest difference: {next(iter(largest.values()))}."
+    each = "; ".join(f"{word}, {told}" for word, told in list(largest.items())[:_TOLD])
+    return f"{counted}. The largest difference of each: {each}."
 
 
 def _size(one: tuple[Pair, Verdict]) -> float:
@@ -229,7 +232,7 @@ def _told(pair: Pair, verdict: Verdict) -> str:
     )
     where = f" on {pair['signal']}" if pair["signal"] else ""
     who = f"{verdict.design} against {verdict.baseline}{where}"
-    return f"{verdict.verdict}, {who}, {amount(mean, verdict.unit)} ({low} to {high})"
+    return f"{who} {amount(mean, verdict.unit)} ({low} to {high})"
 
 
 def _needed(left: Iterable[tuple[Pair, Verdict]]) -> str:
