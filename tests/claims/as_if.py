@@ -62,5 +62,6 @@ def _of(evidence: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) -> dict
 
 def _as_if(pair: Mapping[str, Any], word: str) -> dict[str, Any]:
     sign = 1 if pair["higher_is_better"] else -1
-    differences = [2 * sign * pair["margin"] * value for value in DIFFERENCES[word]]
+    margin = pair["margin"] or 0.5  # where a threshold is compared with, none is allowed
+    differences = [2 * sign * margin * value for value in DIFFERENCES[word]]
     return {**pair, "differences": differences, "described": word == "descriptive"}

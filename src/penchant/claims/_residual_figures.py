@@ -132,7 +132,11 @@ def skip_gradients(found: Found) -> Figure | None:
         return None
     depth = max(pair["depth"] for _, pair in drawn)
     lines = [
-        Line(f"{name}, {_norm(pair)}", np.arange(len(pair["levels"])), np.array(pair["levels"]))
+        Line(
+            f"{name}, {_norm(pair)}",
+            np.arange(len(pair["levels"]), dtype=np.float64),
+            np.array(pair["levels"], dtype=np.float64),
+        )
         for name, pair in drawn
         if pair["depth"] == depth
     ]
