@@ -131,7 +131,7 @@ def _draw(layer: nn.Linear, draws: torch.Generator) -> nn.Linear:
 
 def _example() -> dict[str, list[float]]:
     """Follow one input through a block of three units."""
-    draws = generator(1, "skip-form/example", 0)
+    draws = generator(5, "skip-form/example", 0)  # one in which the sum is cut off at 0
     a = torch.relu(torch.randn(1, 3, generator=draws, dtype=torch.float64))
     inner = _draw(nn.Linear(3, 3).double(), draws)
     values = {"a": a, "z": inner(a), "g(z + a)": Residual(inner, "relu")(a)}
