@@ -39,7 +39,7 @@ def test_conditions_are_the_facts_that_differ() -> None:
     ruling = BETTER.judge(measured("better", "worse", "better"))
     assert [one["encoding"] for one in ruling.conditions] == ["e0", "e2"]
     assert all("metric" not in one for one in ruling.conditions)
-    assert "2 better, 1 worse" in ruling.sentence
+    assert "2 as stated, 1 otherwise" in ruling.sentence
 
 
 def test_facts_choose_the_comparisons() -> None:

@@ -10,10 +10,6 @@ from penchant.pages import number
 from penchant.study import FEWEST, Verdict, VerdictWord, amount, judge
 from penchant.tasks import Metric
 
-_ORDER = ("better", "worse", "equivalent", "inconclusive", "descriptive")
-_TOLD = 3
-"""Verdicts of which an example is told."""
-
 Pair = Mapping[str, Any]
 """A comparison in a study's evidence: design, baseline, metric, signal, differences, and facts."""
 
@@ -171,7 +167,7 @@ def rule_on(found: Sequence[tuple[Pair, Verdict]], wanted: Sequence[str]) -> Rul
     against = [one for one in found if one[1].verdict not in {*wanted, *open_words}]
     left = [one for one in found if one[1].verdict in open_words]
     conditions = tuple(_condition(pair, found) for pair, _ in supports)
-    sentence = _sentence(found)
+    sentence = _sentence({"as stated": supports, "otherwise": against, "undecided": left})
     if len(supports) == len(found):
         return Ruling("holds", sentence)
     if supports:
@@ -196,23 +192,26 @@ def _fact(pair: Pair, name: str) -> object:
     return pair.get(name, pair["facts"].get(name))
 
 
-def _sentence(found: Sequence[tuple[Pair, Verdict]]) -> str:
-    """Count the verdicts, and tell the largest difference of each."""
+def _sentence(groups: Mapping[str, Sequence[tuple[Pair, Verdict]]]) -> str:
+    """Count what came out as stated, otherwise and neither; tell the largest difference of each.
+
+    Better and worse would mislead here, since a statement may be about what is worse.
+    """
+    found = [one for group in groups.values() for one in group]
     if len(found) == 1:
         return found[0][1].sentence
-    words = [verdict.verdict for _, verdict in found]
-    spread = ", ".join(f"{words.count(word)} {word}" for word in _ORDER if word in words)
+    spread = ", ".join(f"{len(group)} {name}" for name, group in groups.items() if group)
     largest = {
-        word: _told(*max(mine, key=_size))
-        for word in _ORDER
-        if (mine := [one for one in found if one[1].verdict == word and one[1].n])
+        name: _told(*max(mine, key=_size))
+        for name, group in groups.items()
+        if (mine := [one for one in group if one[1].n])
     }
     counted = f"Of {len(found)} comparisons {spread}"
     if not largest:
         return f"{counted}; nothing is known of any."
     if len(largest) == 1:
         return f"{counted}; the largest difference: {next(iter(largest.values()))}."
-    each = "; ".join(f"{word}, {told}" for word, told in list(largest.items())[:_TOLD])
+    each = "; ".join(f"{name}, {told}" for name, told in largest.items())
     return f"{counted}. The largest difference of each: {each}."
 
 
