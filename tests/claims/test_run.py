@@ -66,6 +66,15 @@ def test_a_reworded_claim_is_run_again(tmp_path: Path) -> None:
     assert record.verdict == "fails as written"
 
 
+def test_kept_evidence_is_judged_by_the_rule_as_it_is_now(tmp_path: Path) -> None:
+    for tolerance, word in ((1.0, "holds"), (1e-9, "fails as written")):
+        rule = exactly(tolerance)
+        asked = claim("one", Statement("one", "So.", "exact", lambda _: identity(0.5), rule))
+        (record,) = run([asked], tmp_path)
+        assert record.verdict == word
+        assert records(tmp_path, "one") == {"quick": record}
+
+
 def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
     def gather(_: Setting) -> dict[str, object]:
         raise NotRun("It needs the moon.")

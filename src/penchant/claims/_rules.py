@@ -7,6 +7,7 @@ from typing import Any
 
 from penchant.claims._claim import Evidence, Rule, Ruling
 from penchant.pages import number
+from penchant.report import told_apart
 from penchant.study import FEWEST, Verdict, VerdictWord, amount, judge
 from penchant.tasks import Metric
 
@@ -193,7 +194,7 @@ def _fact(pair: Pair, name: str) -> object:
 
 
 def _sentence(groups: Mapping[str, Sequence[tuple[Pair, Verdict]]]) -> str:
-    """Count what came out as stated, otherwise and neither; tell the largest difference of each.
+    """Count what came out as stated, otherwise and neither; tell the largest differences.
 
     Better and worse would mislead here, since a statement may be about what is worse.
     """
@@ -201,17 +202,19 @@ def _sentence(groups: Mapping[str, Sequence[tuple[Pair, Verdict]]]) -> str:
     if len(found) == 1:
         return found[0][1].sentence
     spread = ", ".join(f"{len(group)} {name}" for name, group in groups.items() if group)
+    counted = f"Of {len(found)} comparisons {spread}"
+    short = told_apart([pair["signal"] for pair, _ in found])[1]
     largest = {
-        name: _told(*max(mine, key=_size))
+        name: _told(*max(mine, key=_size), short)
         for name, group in groups.items()
         if (mine := [one for one in group if one[1].n])
     }
-    counted = f"Of {len(found)} comparisons {spread}"
     if not largest:
         return f"{counted}; nothing is known of any."
     if len(largest) == 1:
         return f"{counted}; the largest difference: {next(iter(largest.values()))}."
-    each = "; ".join(f"{name}, {told}" for name, told in largest.items())
+    # What is undecided is told of where there is nothing else: the figure has the rest.
+    each = "; ".join(f"{name}, {told}" for name, told in list(largest.items())[:2])
     return f"{counted}. The largest difference of each: {each}."
 
 
@@ -221,7 +224,7 @@ def _size(one: tuple[Pair, Verdict]) -> float:
     return abs(verdict.mean_difference) / (pair["margin"] or 1.0)
 
 
-def _told(pair: Pair, verdict: Verdict) -> str:
+def _told(pair: Pair, verdict: Verdict, signals: Mapping[str, str]) -> str:
     half = (verdict.interval[1] - verdict.interval[0]) / 2
     # Two of the half width's digits are known.
     places = min(6, max(0, 1 - math.floor(math.log10(half)))) if 0 < half < math.inf else 2
@@ -229,7 +232,7 @@ def _told(pair: Pair, verdict: Verdict) -> str:
         number(value, places, signed=True)
         for value in (verdict.interval[0], verdict.mean_difference, verdict.interval[1])
     )
-    where = f" on {pair['signal']}" if pair["signal"] else ""
+    where = f" ({signals[pair['signal']]})" if len(signals) > 1 else ""
     who = f"{verdict.design} against {verdict.baseline}{where}"
     return f"{who} {amount(mean, verdict.unit)} ({low} to {high})"
 

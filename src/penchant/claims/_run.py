@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,9 +44,12 @@ def run(
     out = Path(out)
     setting = Setting(profile, out, jobs, fresh, watch)
     for claim in claims:
-        record = None if fresh else read(out, claim.id, profile)
-        if record is None or record.statements != statements_of(claim) or not record.complete:
+        kept = None if fresh else read(out, claim.id, profile)
+        if kept and kept.complete and kept.statements == statements_of(claim):
+            record = _judged(claim, kept)  # by the rules as they are now
+        else:
             record = _run(claim, setting)
+        if record != kept:
             write(out, record)
         yield record
 
@@ -70,6 +74,11 @@ def _ruling(judge: Callable[[Evidence], Ruling], found: Found) -> Ruling:
     return judge(found.evidence)
 
 
+def _judged(claim: Claim, record: Record) -> Record:
+    judged = rulings(claim, record.found)
+    return replace(record, rulings=judged, verdict=verdict(claim.statements, judged))
+
+
 def _run(claim: Claim, setting: Setting) -> Record:
     found: dict[str, Found] = {}
     began = time.process_time()
@@ -78,20 +87,13 @@ def _run(claim: Claim, setting: Setting) -> Record:
             found[statement.name] = Found(dict(statement.gather(setting)))
         except NotRun as reason:
             found[statement.name] = Found(None, str(reason))
-    judged = rulings(claim, found)
-    return Record(
-        claim=claim.id,
-        profile=setting.profile,
-        statements=statements_of(claim),
-        found=found,
-        method={
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "seconds": f"{time.process_time() - began:.1f}",
-            **_versions(),
-        },
-        rulings=judged,
-        verdict=verdict(claim.statements, judged),
-    )
+    method = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "seconds": f"{time.process_time() - began:.1f}",
+        **_versions(),
+    }
+    said = statements_of(claim)
+    return _judged(claim, Record(claim.id, setting.profile, said, found, method, {}, "not run"))
 
 
 def _versions() -> dict[str, str]:
