@@ -24,6 +24,7 @@ def test_the_list_has_every_claim(penchant: Command, here: Path) -> None:
         assert section.title in outcome.out
         for claim in section.claims:
             assert any(line.startswith(f"  {claim.id} ") for line in lines_of(outcome.out))
+    assert all(line == line.rstrip() for line in lines_of(outcome.out))
     assert list(here.iterdir()) == []
 
 

@@ -133,7 +133,7 @@ def _line(id: str, record: "Record | None", longest: int, screen: "Screen") -> N
     word = record.verdict if record else "not run"
     when = f"{record.profile:<7}{record.method['date']}" if record and word != "not run" else ""
     screen.print(f"{id:<{longest}}  ", end="")
-    screen.print(f"{word:<24}", style=STYLES.get(word), end="")
+    screen.print(f"{word:<24}" if when else word, style=STYLES.get(word), end="")
     screen.print(when)
 
 
