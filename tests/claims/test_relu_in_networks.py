@@ -1,12 +1,10 @@
 """ReLU in networks: claims run, judged on evidence of each kind, papers, trends."""
 
-from collections.abc import Mapping
-
 import pytest
-from claims.as_if import OUTCOMES, evidence_of, judged, pairs_of, read_by
-from claims.smoke import check_whole, records_of
+from claims.as_if import evidence_of, pairs_of
+from claims.conftest import Smoke
 
-from penchant.claims import Claim, Record, Statement, find
+from penchant.claims import Statement, find
 from penchant.claims._activation_runs import _ends
 from penchant.claims._papers import REASONS, Paper, cited, each_paper
 from penchant.claims._relu_in_networks import CONVNEXT_PAPER, GELU_PAPER, VIT_PAPER
@@ -14,81 +12,10 @@ from penchant.claims._relu_in_networks import CONVNEXT_PAPER, GELU_PAPER, VIT_PA
 IDS = ["gelu-rise", "relu-high-dim", "relu-large"]
 CLAIMS = {claim.id: claim for section in find(IDS) for claim in section.claims}
 
-WANTED = {
-    "gelu-rise/ahead": ["better"],
-    "gelu-rise/equal": ["equivalent"],
-    "relu-high-dim/useful": ["worse", "equivalent"],
-    "relu-high-dim/overfits-less": ["worse"],
-    "relu-high-dim/more-inputs": ["worse"],
-    "relu-large/okay": ["worse", "equivalent"],
-    "relu-large/trend": ["worse", "equivalent"],
-    "relu-large/equal": ["equivalent"],
-}
-"""The verdicts in which each measured statement is right, by claim and statement."""
-
-IN_TWO = {("convnext+gelu", "convnext+relu"), ("vit+gelu", "vit+relu")}
-IN_THREE = {*IN_TWO, ("resnet-8+gelu", "resnet-8+relu")}
-READ = {
-    "gelu-rise/ahead": IN_TWO,
-    "gelu-rise/equal": IN_TWO,
-    "relu-high-dim/useful": {("gaussian", "relu"), ("sine", "relu")},
-    "relu-high-dim/overfits-less": {("gaussian", "relu"), ("sine", "relu")},
-    "relu-high-dim/more-inputs": {
-        ("gaussian, 2 to 100 inputs,", "relu"),
-        ("sine, 2 to 100 inputs,", "relu"),
-    },
-    "relu-large/okay": IN_THREE,
-    "relu-large/trend": {
-        ("resnet-8+gelu, 2 to 10 classes,", "resnet-8+relu"),
-        ("resnet-8+gelu, 80 to 160 pictures,", "resnet-8+relu"),
-    },
-}
-"""Designs and baselines that a statement's rule reads in the smoke profile."""
-
 
 def statement_of(name: str) -> tuple[str, Statement]:
     id, _, which = name.partition("/")
     return id, next(one for one in CLAIMS[id].statements if one.name == which)
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Record]:
-    pytest.importorskip("transformers")
-    return records_of(list(CLAIMS.values()), tmp_path_factory.mktemp("claims"))
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
-def test_the_smoke_profile_is_whole(claim: Claim, smoke: Mapping[str, Record]) -> None:
-    check_whole(claim, smoke[claim.id])
-
-
-def test_every_measured_statement_is_here() -> None:
-    measured = [
-        f"{claim.id}/{one.name}"
-        for claim in CLAIMS.values()
-        for one in claim.statements
-        if one.kind == "measured"
-    ]
-    assert list(WANTED) == measured
-
-
-@pytest.mark.parametrize("name", READ)
-def test_reads_the_comparisons_that_it_speaks_of(name: str, smoke: Mapping[str, Record]) -> None:
-    id, statement = statement_of(name)
-    read = read_by(statement, evidence_of(smoke[id], statement.name))
-    assert {(pair["design"], pair["baseline"]) for pair in read} == READ[name]
-
-
-@pytest.mark.parametrize("name", WANTED)
-@pytest.mark.parametrize(("outcome", "ruled"), OUTCOMES)
-def test_rules_on_every_kind_of_result(
-    name: str, outcome: str, ruled: str, smoke: Mapping[str, Record]
-) -> None:
-    id, statement = statement_of(name)
-    found = judged(statement, evidence_of(smoke[id], statement.name), WANTED[name], outcome)
-    assert found.word == ruled
-    if "inconclusive" in outcome:
-        assert "would decide" in found.needed
 
 
 FOR_BIAS = Paper("A", 2020, "On A", "§1", "ReLU is biased.", "gelu", ("others", "bias"))
@@ -138,7 +65,7 @@ def test_papers_give_reasons_that_are_known() -> None:
         assert paper.quote and set(paper.reasons) <= set(REASONS)
 
 
-def test_a_gap_is_that_of_the_runs_scores(smoke: Mapping[str, Record]) -> None:
+def test_a_gap_is_that_of_the_runs_scores(smoke: Smoke) -> None:
     """The differences of the gaps have the mean that the designs' mean scores say."""
     evidence = evidence_of(smoke["relu-high-dim"], "overfits-less")
     (study,) = evidence["studies"]
@@ -155,7 +82,7 @@ def test_a_gap_is_that_of_the_runs_scores(smoke: Mapping[str, Record]) -> None:
         )
 
 
-def test_a_rise_is_the_difference_of_two_leads(smoke: Mapping[str, Record]) -> None:
+def test_a_rise_is_the_difference_of_two_leads(smoke: Smoke) -> None:
     leads = pairs_of(evidence_of(smoke["relu-high-dim"], "useful"))
     few, many = (
         next(p for p in leads if p["facts"]["inputs"] == inputs and p["design"] == "sine")

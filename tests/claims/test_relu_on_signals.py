@@ -1,14 +1,13 @@
 """ReLU on signals: claims run, judged on evidence of each kind, and their arithmetic."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from claims.as_if import OUTCOMES, evidence_of, judged, pairs_of, read_by
-from claims.smoke import check_whole, records_of
+from claims.as_if import evidence_of, pairs_of
+from claims.conftest import Smoke
 
-from penchant.claims import Claim, Record, find
+from penchant.claims import Claim, find
 from penchant.claims import _spectral_bias as spectral
 from penchant.claims._contrasts import Contrast, contrasted
 from penchant.claims._lines import lines
@@ -19,105 +18,8 @@ from penchant.tasks import Metric
 IDS = ["relu-bias", "relu-low-dim", "gaussian-bandwidth", "relu-encoding"]
 CLAIMS = {claim.id: claim for section in find(IDS) for claim in section.claims}
 
-WANTED = {
-    "relu-bias/low-first": ["worse"],
-    "relu-bias/more-than-others": ["better"],
-    "relu-bias/straighter": ["better"],
-    "relu-bias/shorter": ["better"],
-    "relu-bias/straighter-than-truth": ["better"],
-    "relu-bias/shorter-than-truth": ["better"],
-    "relu-bias/straight-shapes": ["worse", "equivalent"],
-    "relu-bias/round-shapes": ["better"],
-    "relu-low-dim/encoder-decoder": ["better"],
-    "relu-low-dim/coordinate": ["better"],
-    "relu-low-dim/high-frequencies": ["better"],
-    "relu-low-dim/from-noise": ["better"],
-    "gaussian-bandwidth/mends": ["better"],
-    "gaussian-bandwidth/bandwidth": ["better"],
-    "gaussian-bandwidth/grows": ["better"],
-    "gaussian-bandwidth/inside": ["worse"],
-    "gaussian-bandwidth/auto": ["better"],
-    "relu-encoding/as-written": ["better"],
-    "relu-encoding/transformer": ["better"],
-    "relu-encoding/relu-gains": ["better"],
-    "relu-encoding/others-gain-less": ["worse"],
-    "relu-encoding/bumps-and-waves-need-none": ["worse", "equivalent"],
-}
-"""The verdicts in which each statement is right, by claim and statement."""
 
-READ = {
-    "relu-bias/low-first": {("relu at 8 cycles per unit", "at 1")},
-    "relu-bias/more-than-others": {("gaussian", "relu")},
-    "relu-bias/straighter": {("relu", "gaussian")},
-    "relu-bias/straighter-than-truth": {("relu", "the true boundary")},
-    "relu-low-dim/encoder-decoder": {("autoencoder+gaussian", "autoencoder+relu")},
-    "relu-low-dim/coordinate": {("coordinate+gaussian", "coordinate+relu")},
-    "relu-low-dim/from-noise": {("autoencoder+gaussian+noise", "autoencoder+relu+noise")},
-    "relu-low-dim/high-frequencies": {
-        ("autoencoder+gaussian", "autoencoder+relu"),
-        ("coordinate+gaussian", "coordinate+relu"),
-    },
-    "gaussian-bandwidth/mends": {
-        ("autoencoder+gaussian", "autoencoder+relu"),
-        ("coordinate+gaussian", "coordinate+relu"),
-    },
-    "gaussian-bandwidth/grows": {
-        ("gaussian s=8", "gaussian s=4"),
-        ("gaussian s=16", "gaussian s=8"),
-    },
-    "gaussian-bandwidth/inside": {
-        ("gaussian scale=1", "gaussian scale=8"),
-        ("gaussian scale=64", "gaussian scale=8"),
-    },
-    "gaussian-bandwidth/auto": {("gaussian scale=auto", "gaussian")},
-    "relu-encoding/as-written": {("gaussian+nerf", "relu+nerf")},
-    "relu-encoding/transformer": {("vit+gelu", "vit+relu")},
-    "relu-encoding/relu-gains": {("relu+nerf", "relu")},
-    "relu-encoding/others-gain-less": {("gaussian's gain from nerf", "relu's")},
-    "relu-encoding/bumps-and-waves-need-none": {("gaussian+nerf", "gaussian")},
-}
-"""Designs and baselines that a statement's rule reads in the smoke profile."""
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Record]:
-    pytest.importorskip("transformers")
-    return records_of(list(CLAIMS.values()), tmp_path_factory.mktemp("claims"))
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
-def test_the_smoke_profile_is_whole(claim: Claim, smoke: Mapping[str, Record]) -> None:
-    check_whole(claim, smoke[claim.id])
-
-
-def test_every_statement_is_here() -> None:
-    every = [f"{claim.id}/{one.name}" for claim in CLAIMS.values() for one in claim.statements]
-    assert list(WANTED) == every
-
-
-@pytest.mark.parametrize("name", READ)
-def test_reads_the_comparisons_that_it_speaks_of(name: str, smoke: Mapping[str, Record]) -> None:
-    id, _, which = name.partition("/")
-    (statement,) = (one for one in CLAIMS[id].statements if one.name == which)
-    read = read_by(statement, evidence_of(smoke[id], which))
-    assert {(pair["design"], pair["baseline"]) for pair in read} == READ[name]
-
-
-@pytest.mark.parametrize("name", WANTED)
-@pytest.mark.parametrize(("outcome", "ruled"), OUTCOMES)
-def test_rules_on_every_kind_of_result(
-    name: str, outcome: str, ruled: str, smoke: Mapping[str, Record]
-) -> None:
-    id, _, which = name.partition("/")
-    (statement,) = (one for one in CLAIMS[id].statements if one.name == which)
-    evidence = evidence_of(smoke[id], which)
-    found = judged(statement, evidence, WANTED[name], outcome)
-    assert found.word == ruled
-    if "inconclusive" in outcome:
-        assert "would decide" in found.needed
-
-
-def test_boundaries_are_held_against_others_and_the_truth(smoke: Mapping[str, Record]) -> None:
+def test_boundaries_are_held_against_others_and_the_truth(smoke: Smoke) -> None:
     """Against another activation is the difference of both against the truth."""
     pairs = pairs_of(evidence_of(smoke["relu-bias"], "shorter"))
     errors = pairs_of(evidence_of(smoke["relu-bias"], "straight-shapes"))
@@ -126,7 +28,7 @@ def test_boundaries_are_held_against_others_and_the_truth(smoke: Mapping[str, Re
     assert all(value >= -100 for pair in truth for value in pair["differences"])
 
 
-def test_a_gain_of_gains_is_their_difference(smoke: Mapping[str, Record]) -> None:
+def test_a_gain_of_gains_is_their_difference(smoke: Smoke) -> None:
     pairs = pairs_of(evidence_of(smoke["relu-encoding"], "others-gain-less"))
     own = {p["facts"]["activation"]: p["differences"] for p in pairs if p["facts"]["gain"] == "own"}
     (more,) = (p["differences"] for p in pairs if p["facts"]["gain"] == "more")
@@ -157,7 +59,7 @@ def test_contrasts_are_those_of_the_runs(tmp_path: Path) -> None:
     assert sum(doubled["differences"]) == pytest.approx(sum(scores))  # 2 · (2 means of 2 seeds)
 
 
-def test_what_is_undefined_is_described(smoke: Mapping[str, Record]) -> None:
+def test_what_is_undefined_is_described(smoke: Smoke) -> None:
     study = Study("built-in", designs=[{"width": 4}, {"width": 5}], size=8, seeds=2, steps=1,
                   tune=0)  # fmt: skip
     results = study.run()
@@ -172,7 +74,7 @@ def test_what_is_captured_is_at_least_nothing() -> None:
     assert _captured([0.25, 7.0, math.nan]) == pytest.approx(37.5)
 
 
-def test_a_slow_wave_has_a_low_speed(smoke: Mapping[str, Record]) -> None:
+def test_a_slow_wave_has_a_low_speed(smoke: Smoke) -> None:
     """The kernel's rate falls with frequency for ReLU, and steps are within their budget."""
     found = evidence_of(smoke["relu-bias"], "low-first")
     relu = found["speeds"][spectral.KERNEL.name]["relu"]

@@ -1,114 +1,22 @@
 """Residual networks: claims run, judged on evidence of each kind, and what is read off runs."""
 
 import math
-from collections.abc import Mapping
 
 import pytest
-from claims.as_if import OUTCOMES, evidence_of, judged, pairs_of, read_by
-from claims.smoke import check_whole, records_of
+from claims.as_if import evidence_of, pairs_of
+from claims.conftest import Smoke
 
-from penchant.claims import Claim, NotRun, Record, Setting, Statement, find
+from penchant.claims import NotRun, Setting, Statement, find
 from penchant.claims import _residual_runs as runs
 from penchant.study import Study
 
 IDS = ["conv-features", "skip-form", "skip-gradients", "skip-overfitting"]
 CLAIMS = {claim.id: claim for section in find(IDS) for claim in section.claims}
 
-WANTED = {
-    "conv-features/pictures": ["better"],
-    "conv-features/shifted": ["better"],
-    "conv-features/features": ["better"],
-    "conv-features/as-many-features": ["better"],
-    "conv-features/beyond-pixels": ["better"],
-    "skip-gradients/vanishes": ["worse"],
-    "skip-gradients/mended": ["better"],
-    "skip-gradients/not-exploding": ["better"],
-    "skip-gradients/even": ["better"],
-    "skip-gradients/trains": ["better"],
-    "skip-overfitting/gap": ["better"],
-    "skip-overfitting/linear": ["better"],
-    "skip-overfitting/gap-at-the-end": ["better"],
-    "skip-overfitting/short-paths": ["better"],
-}
-"""The verdicts in which each measured statement is right, by claim and statement."""
-
-CONVOLUTIONAL = {("plain-8+relu", "dense+relu"), ("plain-8+relu+unnormalised", "dense+relu")}
-TWINS = {
-    (f"resnet-{depth}+relu{norm}", f"plain-{depth}+relu{norm}")
-    for depth in (8, 14)
-    for norm in ("", "+unnormalised")
-}
-READ = {
-    "conv-features/pictures": CONVOLUTIONAL,
-    "conv-features/shifted": CONVOLUTIONAL,
-    "conv-features/features": CONVOLUTIONAL,
-    "conv-features/as-many-features": {("plain-8+relu width=8", "dense+relu")},
-    "conv-features/beyond-pixels": {
-        ("plain-8+relu", "the pixels themselves"),
-        ("plain-8+relu+unnormalised", "the pixels themselves"),
-        ("plain-8+relu width=8", "the pixels themselves"),
-    },
-    "skip-gradients/vanishes": {
-        (f"plain-14+relu{norm} {moment} training", "a loss of one decade")
-        for norm in ("", "+unnormalised")
-        for moment in ("before", "after")
-    },
-    "skip-gradients/not-exploding": {
-        (f"resnet-14+relu{norm} {moment} training", "a growth of one decade")
-        for norm in ("", "+unnormalised")
-        for moment in ("before", "after")
-    },
-    "skip-gradients/even": TWINS,
-    "skip-gradients/trains": {(one, other) for one, other in TWINS if "14" in one},
-    "skip-overfitting/gap": {("resnet-8+relu", "plain-8+relu")},
-    "skip-overfitting/linear": {("the share of mostly linear blocks in resnet-8+relu", "one half")},
-}
-"""Designs and baselines that a statement's rule reads in the smoke profile."""
-
 
 def statement_of(name: str) -> tuple[str, Statement]:
     id, _, which = name.partition("/")
     return id, next(one for one in CLAIMS[id].statements if one.name == which)
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Record]:
-    return records_of(list(CLAIMS.values()), tmp_path_factory.mktemp("claims"))
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
-def test_the_smoke_profile_is_whole(claim: Claim, smoke: Mapping[str, Record]) -> None:
-    check_whole(claim, smoke[claim.id])
-
-
-def test_every_measured_statement_is_here() -> None:
-    measured = [
-        f"{claim.id}/{one.name}"
-        for claim in CLAIMS.values()
-        for one in claim.statements
-        if one.kind == "measured"
-    ]
-    assert list(WANTED) == measured
-
-
-@pytest.mark.parametrize("name", READ)
-def test_reads_the_comparisons_that_it_speaks_of(name: str, smoke: Mapping[str, Record]) -> None:
-    id, statement = statement_of(name)
-    read = read_by(statement, evidence_of(smoke[id], statement.name))
-    assert {(pair["design"], pair["baseline"]) for pair in read} == READ[name]
-
-
-@pytest.mark.parametrize("name", WANTED)
-@pytest.mark.parametrize(("outcome", "ruled"), OUTCOMES)
-def test_rules_on_every_kind_of_result(
-    name: str, outcome: str, ruled: str, smoke: Mapping[str, Record]
-) -> None:
-    id, statement = statement_of(name)
-    evidence = evidence_of(smoke[id], statement.name)
-    found = judged(statement, evidence, WANTED[name], outcome)
-    assert found.word == ruled
-    if "inconclusive" in outcome:
-        assert "would decide" in found.needed
 
 
 def test_a_sum_behind_the_activation_would_be_found() -> None:
@@ -118,7 +26,7 @@ def test_a_sum_behind_the_activation_would_be_found() -> None:
     assert statement.rule.judge(evidence).word == "fails as written"
 
 
-def test_the_example_of_a_block_is_its_formula(smoke: Mapping[str, Record]) -> None:
+def test_the_example_of_a_block_is_its_formula(smoke: Smoke) -> None:
     example = evidence_of(smoke["skip-form"], "sum")["example"]
     sums = [max(a + z, 0) for a, z in zip(example["a"], example["z"], strict=True)]
     assert example["g(z + a)"] == pytest.approx(sums, abs=0.011)
@@ -141,7 +49,7 @@ def test_a_gradient_without_a_ratio_has_no_levels(norms: list[float]) -> None:
 
 
 def test_the_loss_is_the_studys_decay_with_its_sign(
-    smoke: Mapping[str, Record], tmp_path_factory: pytest.TempPathFactory
+    smoke: Smoke, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """|loss| is the study's own metric, and growth is the loss with its sign turned."""
     results = Study(
@@ -165,7 +73,7 @@ def test_the_loss_is_the_studys_decay_with_its_sign(
 
 
 def test_blocks_are_counted_and_paths_measured_against_their_number(
-    smoke: Mapping[str, Record],
+    smoke: Smoke,
 ) -> None:
     (share,) = pairs_of(evidence_of(smoke["skip-overfitting"], "linear"))
     possible = {-50.0, 100 / 3 - 50, 200 / 3 - 50, 50.0}  # of three blocks
