@@ -6,6 +6,7 @@ from typing import Any
 from penchant.claims._claim import Claim, Evidence, Statement
 from penchant.claims._contrasts import Contrast, contrasted, primary, study_with
 from penchant.claims._lines import lines
+from penchant.claims._relu_low_dim import UNDER_BOTH
 from penchant.claims._rules import comparisons
 from penchant.claims._setting import Setting, of_studies
 from penchant.claims._spectral_bias import bandwidths
@@ -93,11 +94,7 @@ GAUSSIAN_BANDWIDTH = Claim(
             says="Networks with Gaussians reconstruct one picture better than those with ReLU, "
             "pixels seen and held out, as coordinate network and as encoder-decoder.",
             kind="measured",
-            gather=of_studies(
-                full=[("relu-low-dim", "full"), ("relu-encoding", "adam")],
-                quick=[("relu-low-dim", "quick")],
-                smoke=[("relu-low-dim", "smoke")],
-            ),
+            gather=UNDER_BOTH,
             rule=comparisons(
                 "better",
                 "The Gaussian against ReLU in PSNR, seen and held out: coordinate network (in the "

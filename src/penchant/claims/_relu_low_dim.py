@@ -85,6 +85,9 @@ _STUDY = {
     "smoke": [("relu-low-dim", "smoke")],
 }
 
+UNDER_BOTH = of_studies(**{**_STUDY, "full": [*_STUDY["full"], ("relu-encoding", "adam")]})
+"""Under Muon and, where there are runs of it, under Adam."""
+
 RELU_LOW_DIM = Claim(
     id="relu-low-dim",
     words="On “low-dimensional models”, such as “trying to reconstruct a singular image”, a "
@@ -114,11 +117,7 @@ RELU_LOW_DIM = Claim(
             says="A coordinate network with ReLU reconstructs one picture worse than with GELU, "
             "Gaussian or sine, pixels seen and held out.",
             kind="measured",
-            gather=of_studies(
-                full=[("relu-low-dim", "full"), ("relu-encoding", "adam")],
-                quick=[("relu-low-dim", "quick")],
-                smoke=[("relu-low-dim", "smoke")],
-            ),
+            gather=UNDER_BOTH,
             rule=comparisons(
                 "better",
                 "Coordinate networks without an encoding: each other activation against ReLU in "
