@@ -243,6 +243,7 @@ def judge(
         sentence="",
         flag=_flag(values, p, alpha / comparisons, diverged, unit_of_n),
         needed=needed,
+        differences=tuple(values.tolist()),
     )
     return replace(verdict, sentence=sentence(verdict, metric, margin, miss, unit_of_n))
 

@@ -99,7 +99,6 @@ def _verdict(runs: Sequence[Run], pair: tuple[str, str], question: Question, m: 
         unit_of_n=unit,
         diverged=diverged,
     )
-    judged = replace(judged, differences=tuple(known))
     if len(known) < len(differences):
         return _undefined(judged, ours, question, len(known))
     return _with_missed(judged, ours, question) if question.goal else judged
@@ -131,7 +130,14 @@ def _undefined(verdict: Verdict, runs: Sequence[Run], question: Question, known:
         return plain
     nan = math.nan
     return replace(
-        plain, n=0, mean_difference=nan, interval=(nan, nan), p_sign_flip=nan, effect=nan, flag=""
+        plain,
+        n=0,
+        mean_difference=nan,
+        interval=(nan, nan),
+        p_sign_flip=nan,
+        effect=nan,
+        flag="",
+        differences=(),
     )
 
 
