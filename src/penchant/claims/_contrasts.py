@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from penchant.claims._setting import Setting, shipped
-from penchant.study import Results, Run, Study
+from penchant.claims._evidence import study_evidence
+from penchant.claims._setting import Setting
+from penchant.study import Results, Run
 from penchant.tasks import Metric
 
 DIGITS = 9
@@ -132,11 +133,8 @@ def study_with(
         profile: of the file.
         contrasts: makes them of the finished study.
     """
-    evidence = setting.study(name, profile)
-    folder = setting.folder / "studies" / f"{name}-{profile}"
-    path = shipped("studies") / f"{name}.toml"
-    results = Study.read(path, profile=profile, out=folder).results()
-    return {**evidence, "pairs": contrasts(results)}
+    results = setting.results(name, profile)
+    return {**study_evidence(results, name, profile), "pairs": contrasts(results)}
 
 
 def probed(

@@ -12,7 +12,7 @@ from typing import Any
 from penchant.claims._claim import Evidence, Profile
 from penchant.claims._evidence import study_evidence
 from penchant.errors import PenchantError
-from penchant.study import Event, Study
+from penchant.study import Event, Results, Study
 
 Watch = Callable[[Study], AbstractContextManager[Callable[[Event], None] | None]]
 
@@ -45,6 +45,8 @@ class Setting:
     jobs: int = 1
     fresh: bool = False
     watch: Watch = field(default=unwatched, repr=False)
+    _done: dict[str, Results] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Several statements read one study: it is done, or read back, once."""
 
     def several(self, smoke: int, quick: int, full: int) -> int:
         """Choose a number by the profile, such as in how many cases an identity is checked."""
@@ -60,18 +62,25 @@ class Setting:
         Raises:
             NotRun: what the study needs is not there.
         """
+        results = self.results(name, profile)
+        return study_evidence(results, Path(name).stem, profile or self.profile)
+
+    def results(self, name: str, profile: str | None = None) -> Results:
+        """Do the study of a file, or finish it, and return its results; see `study`."""
         profile = profile or self.profile
         path = Path(name) if name.endswith(".toml") else shipped("studies") / f"{name}.toml"
-        folder = self.folder / "studies" / f"{path.stem}-{profile}"
-        if path.parent == shipped("studies"):
-            _check_needs(path, profile)
-        try:
-            study = Study.read(path, profile=profile, out=folder)
-        except PenchantError as error:
-            if path.parent == shipped("studies"):  # such as data that cannot be downloaded
-                raise NotRun(f"It cannot be run here: {error}") from error
-            raise
-        return self._done(study, path.stem, profile)
+        key = f"{path.stem}-{profile}"
+        if key not in self._done:
+            if path.parent == shipped("studies"):
+                _check_needs(path, profile)
+            try:
+                study = Study.read(path, profile=profile, out=self.folder / "studies" / key)
+            except PenchantError as error:
+                if path.parent == shipped("studies"):  # such as data that cannot be downloaded
+                    raise NotRun(f"It cannot be run here: {error}") from error
+                raise
+            self._done[key] = self._run(study)
+        return self._done[key]
 
     def own_study(self, name: str, signals: Any, **words: Any) -> dict[str, Any]:
         """Do a study that is described here, or finish it, and return its evidence.
@@ -82,16 +91,16 @@ class Setting:
             words: the plan.
         """
         folder = self.folder / "studies" / f"{name}-{self.profile}"
-        return self._done(Study(signals, out=folder, **words), name, self.profile)
+        results = self._run(Study(signals, out=folder, **words))
+        return study_evidence(results, name, self.profile)
 
-    def _done(self, study: Study, name: str, profile: str) -> dict[str, Any]:
+    def _run(self, study: Study) -> Results:
         assert study.folder is not None
         study.folder.mkdir(parents=True, exist_ok=True)
         # Processes take seconds to start: what takes no longer is done in this one.
         jobs = 1 if self.profile == "smoke" else min(self.jobs, max(1, study.remaining()))
         with self.watch(study) as listener:
-            results = study.run(jobs=jobs, on_event=listener, fresh=self.fresh)
-        return study_evidence(results, name, profile)
+            return study.run(jobs=jobs, on_event=listener, fresh=self.fresh)
 
 
 Gather = Callable[[Setting], Evidence]
