@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penchant.claims._claim import Evidence
-from penchant.claims._labelled_forest import labelled_forest, row
+from penchant.claims._figures import labelled_forest, row
 from penchant.claims._lines import lines
 from penchant.claims._rules import judged
 from penchant.explain import Figure

@@ -1,6 +1,7 @@
 """The Gaussian in ReLU's place: what it mends, its bandwidth, and the price of too much of it."""
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from penchant.claims._claim import Claim, Evidence, Statement
@@ -54,11 +55,11 @@ def _figure(found: Mapping[str, Evidence]) -> Figure | None:
     scales = [label.partition("scale=")[2] for label in swept]
 
     def means(metric: str) -> list[float]:
-        return [_mean(scores[label][metric]) for label in swept]
+        return [fmean(scores[label][metric]) for label in swept]
 
     drawn = {"gaussian, seen": means(SEEN), "gaussian, held out": means(HELD_OUT)}
     for name, metric in (("relu, seen", SEEN), ("relu, held out", HELD_OUT)):
-        drawn[name] = [_mean(scores["relu"][metric])] * len(swept)
+        drawn[name] = [fmean(scores["relu"][metric])] * len(swept)
     held_out = drawn["gaussian, held out"]
     best = scales[held_out.index(max(held_out))]
     return Figure(
@@ -75,10 +76,6 @@ def _figure(found: Mapping[str, Evidence]) -> Figure | None:
         f"Coordinate networks on photographs, half of the pixels held out. Of the scales here "
         f"{best} is best for held-out pixels. ReLU has no scale: its lines are level.",
     )
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 GAUSSIAN_BANDWIDTH = Claim(

@@ -1,6 +1,7 @@
 """ReLU and position encodings: whether to avoid the two together, and what encodings give."""
 
 from collections.abc import Mapping
+from statistics import fmean
 
 from penchant.claims._claim import Claim, Evidence, Statement
 from penchant.claims._encodings import AGAINST_RELU, FILE, gains
@@ -23,7 +24,7 @@ def _figure(found: Mapping[str, Evidence]) -> Figure | None:
     scores = {label: by[study["metric"]] for label, by in study["scores"].items()}
     encodings = list(dict.fromkeys(label.partition("+")[2] for label in scores))
     drawn = {
-        label: [_mean(scores["+".join(filter(None, (label, one)))]) for one in encodings]
+        label: [fmean(scores["+".join(filter(None, (label, one)))]) for one in encodings]
         for label in scores
         if "+" not in label
     }
@@ -43,10 +44,6 @@ def _figure(found: Mapping[str, Evidence]) -> Figure | None:
         f"{study['noun']}{'s' if len(study['signals']) > 1 else ''}, half of the pixels held out. "
         "The order of the encodings is that of the study; lines only join what belongs together.",
     )
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 RELU_ENCODING = Claim(

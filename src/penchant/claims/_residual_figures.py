@@ -7,7 +7,7 @@ import numpy as np
 
 from penchant.claims import _residual_runs as runs
 from penchant.claims._claim import Evidence
-from penchant.claims._labelled_forest import labelled_forest, row
+from penchant.claims._figures import labelled_forest, row
 from penchant.claims._rules import Pair, judged, pairs
 from penchant.claims._signal_options import options
 from penchant.explain import Figure, Line, chart

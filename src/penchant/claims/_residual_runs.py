@@ -9,7 +9,7 @@ import numpy as np
 
 from penchant.claims._claim import Evidence
 from penchant.claims._contrasts import Contrast, contrasted, pair, primary, study_with
-from penchant.claims._setting import Gather, NotRun, Setting
+from penchant.claims._setting import Gather, Setting, of_profile
 from penchant.study import Results, Run
 from penchant.tasks import Metric
 
@@ -59,9 +59,7 @@ def read_off(profiles: Profiles, pairs: Callable[[Results], list[dict[str, Any]]
     """
 
     def gather(setting: Setting) -> Evidence:
-        asked = profiles.get(setting.profile)
-        if not asked:
-            raise NotRun(f"There is no {setting.profile} profile of it.")
+        asked = of_profile(profiles, setting)
         return {"studies": [study_with(setting, name, own, pairs) for name, own in asked]}
 
     return gather

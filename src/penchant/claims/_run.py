@@ -1,7 +1,5 @@
 """Running claims: evidence is gathered, rules judge it, and a record of each is kept."""
 
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +9,7 @@ from pathlib import Path
 from penchant.claims._claim import Claim, Evidence, Profile, Ruling, verdict
 from penchant.claims._record import Found, Record, read, write
 from penchant.claims._setting import NotRun, Setting, Watch, unwatched
-from penchant.version import __version__
+from penchant.study import versions
 
 
 def run(
@@ -90,22 +88,7 @@ def _run(claim: Claim, setting: Setting) -> Record:
     method = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "seconds": f"{time.process_time() - began:.1f}",
-        **_versions(),
+        **versions(),
     }
     said = statements_of(claim)
     return _judged(claim, Record(claim.id, setting.profile, said, found, method, {}, "not run"))
-
-
-def _versions() -> dict[str, str]:
-    import numpy
-    import scipy
-    import torch
-
-    return {
-        "penchant": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }

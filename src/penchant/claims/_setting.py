@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from penchant.claims._claim import Evidence, Profile
 from penchant.claims._evidence import study_evidence
@@ -104,6 +104,18 @@ class Setting:
 
 
 Gather = Callable[[Setting], Evidence]
+T = TypeVar("T")
+
+
+def of_profile(profiles: Mapping[str, T], setting: Setting) -> T:
+    """Choose what belongs to a setting's profile.
+
+    Raises:
+        NotRun: there is nothing.
+    """
+    if setting.profile not in profiles:
+        raise NotRun(f"There is no {setting.profile} profile of it.")
+    return profiles[setting.profile]
 
 
 def of_studies(**profiles: Sequence[tuple[str, str]]) -> Gather:
@@ -118,9 +130,7 @@ def of_studies(**profiles: Sequence[tuple[str, str]]) -> Gather:
     """
 
     def gather(setting: Setting) -> Evidence:
-        asked = profiles.get(setting.profile)
-        if not asked:
-            raise NotRun(f"There is no {setting.profile} profile of it.")
+        asked = of_profile(profiles, setting)
         return {"studies": [setting.study(name, profile) for name, profile in asked]}
 
     return gather
@@ -139,9 +149,7 @@ def of_study(signals: Any, *, name: str, **profiles: Mapping[str, Any]) -> Gathe
     """
 
     def gather(setting: Setting) -> Evidence:
-        words = profiles.get(setting.profile)
-        if words is None:
-            raise NotRun(f"There is no {setting.profile} profile of it.")
+        words = of_profile(profiles, setting)
         return {"studies": [setting.own_study(name, signals, **words)]}
 
     return gather

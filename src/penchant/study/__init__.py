@@ -39,6 +39,7 @@ from penchant.study._sentence import amount as amount
 from penchant.study._sentence import with_unit as with_unit
 from penchant.study._study import Study as Study
 from penchant.study._verdict import judge as judge
+from penchant.study._versions import versions as versions
 
 __all__ = [
     "AutoencoderDesign",
@@ -79,5 +80,6 @@ __all__ = [
     "load",
     "parse_fields",
     "parse_vary",
+    "versions",
     "with_unit",
 ]

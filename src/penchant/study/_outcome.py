@@ -1,7 +1,5 @@
 """What came of a study: its results and networks, read from the store once all jobs are done."""
 
-import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from penchant.study._results import Pilot, Reconstruction, Results, Run
 from penchant.study._store import Store
 from penchant.study._tuning import Tried
 from penchant.study._verdicts import verdicts
+from penchant.study._versions import versions
 from penchant.study._warnings import run_warnings
 from penchant.tasks import (
     GridSplit,
@@ -35,7 +34,6 @@ from penchant.tasks import (
     Split,
     Task,
 )
-from penchant.version import __version__
 
 _FACTS = ("kind", "rate", "spacing", "units", "affine")
 """What a reconstruction keeps of a signal's header, where it has it."""
@@ -164,21 +162,12 @@ class Outcome:
                 yield job.design, task.answering(network, job.settings.divergence_of(task))
 
     def _method(self, folder: Path | None) -> dict[str, str]:
-        import numpy
-        import scipy
-        import torch
-
         where = _folder.PLAN if folder is None else f"{folder}/{_folder.PLAN}"
         return {
             "command": self.store.fact("command") or f"penchant run {where}",
             "started": self.store.fact("started") or "",
             "finished": self.store.fact("finished") or "",
-            "penchant": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "scipy": scipy.__version__,
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            **versions(),
         }
 
 
