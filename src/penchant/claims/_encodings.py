@@ -15,8 +15,6 @@ AGAINST_RELU = {
     "smoke": ("smoke",),
 }
 """Profiles of the study file in which activations are held against ReLU under each encoding."""
-GAIN = {**AGAINST_RELU, "full": ("gain", "adam", "sound", "mesh", "scene")}
-"""And those in which each activation stands with and without."""
 
 
 def gains(setting: Setting) -> Evidence:
@@ -25,7 +23,7 @@ def gains(setting: Setting) -> Evidence:
     Comparisons of one activation with itself have the fact ``gain="own"``, differences of two
     activations' gains ``gain="more"``.
     """
-    profiles = GAIN[setting.profile]
+    profiles = AGAINST_RELU[setting.profile]
     return {"studies": [study_with(setting, FILE, profile, _gains) for profile in profiles]}
 
 
