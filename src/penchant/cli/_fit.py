@@ -42,7 +42,8 @@ def fit(
             "N",
             "Pixels along the longer side, after reduction; of a sound frames of its loudest part; "
             "a mesh is asked about at N³ points.",
-            default="256; 100 of a scene; 64 of a volume or mesh; all of a sound",
+            default="1024, or 256 for one network; 100 of a scene; 64 of a volume or mesh; all of "
+            "a sound",
         ),
     ] = None,
     steps: Annotated[
@@ -50,7 +51,8 @@ def fit(
         option(
             "N",
             "Optimisation steps.",
-            default="600; 3000 of a scene; 800 of a sound; 1000 of a volume or mesh",
+            default="300, or 600 for one network; 3000 of a scene; 800 of a sound; 1000 of a "
+            "volume or mesh",
         ),
     ] = None,
     design: Annotated[
@@ -58,7 +60,9 @@ def fit(
         option(
             "AXIS=VALUE,...",
             "What differs from the default, such as activation=sine,width=128.",
-            default="for pictures a FINER network of 3 layers of 192; for sounds a learned grid of "
+            default="for pictures tiles of 16×16 pixels, each a sine network of 3 layers of 12, or "
+            "where a family, a width or an encoding is named, or pixels are held out, one FINER "
+            "network of 3 layers of 192; for sounds a learned grid of "
             "three quarters as many numbers as there are samples, and 2 layers of 16",
         ),
     ] = None,
@@ -81,25 +85,22 @@ def fit(
     if out.suffix != ".safetensors":
         raise PenchantError(f"--out {out}: the file's name must end in .safetensors")
     check_file(out)
-    from penchant.study import FITS, fit_task, parse_fields
     from penchant.study import fit as fit_network
+    from penchant.study import fit_task, parse_fields, usual_fit
     from penchant.tasks import builtin_picture
 
-    usual_size = FITS["picture"].size if size is None else size
-    task = (
-        fit_task(builtin_picture(usual_size), held_out=held_out)
-        if signal is None
-        else fit_task(signal, size, held_out)
-    )
+    words = parse_fields(design) if design is not None else {}
+    if signal is None:
+        built_in = builtin_picture(size or usual_fit("picture", words, held_out).size)
+        task = fit_task(built_in, held_out=held_out)
+    else:
+        task = fit_task(signal, size, held_out, words)
     for notice in task.notices:
         typer.echo(f"{task.name}: {notice}")
-    words: dict[str, Any] = {
-        "design": parse_fields(design) if design is not None else None,
-        "target_db": target_db,
-        "seed": seed,
-    }
-    given = {name: value for name, value in words.items() if value is not None}
-    budget = FITS[task.header.kind].steps if steps is None else steps
+    options: dict[str, Any] = {"design": words, "target_db": target_db, "seed": seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    usual = usual_fit(task.header.kind, words, held_out)
+    budget = usual.steps if steps is None else steps
     with _progress(budget, task.metrics[0].unit) as on_step:
         fitted = fit_network(task, steps=budget, on_step=on_step, **given)
     fitted.save(out)

@@ -54,6 +54,8 @@ from penchant.nn._tdnn import TDNN as TDNN
 from penchant.nn._tdnn import Delays as Delays
 from penchant.nn._tdnn import LocallyConnected as LocallyConnected
 from penchant.nn._tdnn import Unshared as Unshared
+from penchant.nn._tiled import TiledLinear as TiledLinear
+from penchant.nn._tiled import TiledNet as TiledNet
 from penchant.nn._waves import FINER as FINER
 from penchant.nn._waves import Gabor as Gabor
 from penchant.nn._waves import Sine as Sine
@@ -104,6 +106,8 @@ __all__ = [
     "SquaredReLU",
     "TDNN",
     "Tanh",
+    "TiledLinear",
+    "TiledNet",
     "Unshared",
     "ViT",
     "activation",

@@ -7,6 +7,7 @@ from penchant.study._executors import WorkerError as WorkerError
 from penchant.study._families import FAMILIES as FAMILIES
 from penchant.study._families import design as design
 from penchant.study._fit_defaults import FITS as FITS
+from penchant.study._fit_defaults import usual_fit as usual_fit
 from penchant.study._fitted import Fitted as Fitted
 from penchant.study._fitted import fit as fit
 from penchant.study._fitted import fit_task as fit_task
@@ -38,6 +39,7 @@ from penchant.study._sentence import FEWEST as FEWEST
 from penchant.study._sentence import amount as amount
 from penchant.study._sentence import with_unit as with_unit
 from penchant.study._study import Study as Study
+from penchant.study._tiled import TiledDesign as TiledDesign
 from penchant.study._verdict import judge as judge
 from penchant.study._versions import versions as versions
 
@@ -68,6 +70,7 @@ __all__ = [
     "Run",
     "Study",
     "TDNNDesign",
+    "TiledDesign",
     "Verdict",
     "VerdictWord",
     "WorkerError",
@@ -80,6 +83,7 @@ __all__ = [
     "load",
     "parse_fields",
     "parse_vary",
+    "usual_fit",
     "versions",
     "with_unit",
 ]

@@ -11,6 +11,7 @@ from penchant.study._design import Design, one_line
 from penchant.study._fully_connected import CoordinateDesign, DenseDesign
 from penchant.study._over_time import TDNNDesign
 from penchant.study._resnet import ResNetDesign
+from penchant.study._tiled import TiledDesign
 
 FAMILIES: dict[str, type[Design]] = {
     "coordinate": CoordinateDesign,
@@ -20,6 +21,7 @@ FAMILIES: dict[str, type[Design]] = {
     "vit": ViTDesign,
     "convnext": ConvNeXtDesign,
     "autoencoder": AutoencoderDesign,
+    "tiled": TiledDesign,
 }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from penchant.nn import ACTIVATIONS
+from penchant.study._tiled import TiledDesign
 from penchant.tasks import Task
 from penchant.training import Recipe
 
@@ -30,8 +32,11 @@ def _grid_of(task: Task) -> dict[str, object]:
     return {"encoding": "grid", "per_level": min(64, task.outputs), "depth": 2, **grid}
 
 
+ALL = 2**31
+"""A batch of all samples, however many."""
+
 FITS = {
-    "picture": Fit({"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, 600, 256),
+    "picture": Fit({"family": "tiled"}, width=12, steps=300, size=1024, batch=ALL),
     "sound": Fit(
         {"activation": "relu", "optimizer": "adam"},
         width=16,
@@ -59,3 +64,36 @@ FITS = {
 }
 """By kind of signal: chosen for what a network can represent (seen samples), where a study's
 defaults fill in well."""
+
+ALONE = {
+    "picture": Fit({"activation": "finer", "scale": 30, "learning_rate": 1.5e-3}, 192, 600, 256),
+}
+"""The same for one network that answers for the whole signal, where that differs."""
+
+
+def usual_fit(kind: str, words: Mapping[str, object], held_out: str | None = None) -> Fit:
+    """Return what `fit` does where its user does not say.
+
+    A picture is cut into tiles, unless samples are held out (a tile has too few others to fill them
+    in by) or the user's words are about one network: a family, a width, an encoding, an activation
+    that tiles do not take.
+
+    Args:
+        kind: of signal.
+        words: what the user says of the design.
+        held_out: a pattern.
+
+    Example:
+        >>> usual_fit("picture", {}).design["family"], usual_fit("picture", {"width": 64}).size
+        ('tiled', 256)
+    """
+    whole = held_out in (None, "none")
+    return FITS[kind] if kind not in ALONE or (whole and _are_for_tiles(words)) else ALONE[kind]
+
+
+def _are_for_tiles(words: Mapping[str, object]) -> bool:
+    if words.get("family") == "tiled" or "tile" in words:
+        return True
+    member = ACTIVATIONS.get(str(words.get("activation", "sine")))
+    known = TiledDesign.model_fields.keys() - {"family", "width"}
+    return words.keys() <= known and member is not None and not member.is_complex

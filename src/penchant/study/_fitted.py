@@ -16,15 +16,17 @@ from penchant.divergences import L2
 from penchant.errors import PenchantError
 from penchant.files import write_whole
 from penchant.study._families import design
-from penchant.study._fit_defaults import FITS, Fit
+from penchant.study._fit_defaults import FITS, Fit, usual_fit
 from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._jobs import final_score
 from penchant.study._layered import Layered
 from penchant.study._model_file import model_bytes, read_model
 from penchant.study._suited import suited
+from penchant.study._tiled import TiledDesign
 from penchant.tasks import (
     Asked,
     Decoding,
+    GridTask,
     Metric,
     Picture,
     PictureTask,
@@ -165,8 +167,9 @@ def fit(
 
     Args:
         signal: a path, a `Picture`, or a task.
-        design: fields that differ from the default, for pictures a FINER network of 3 layers of
-            192.
+        design: fields that differ from the default: for pictures tiles of 16 samples, each a sine
+            network of 3 layers of 12; or where these words or held-out samples ask for one network
+            (see `usual_fit`), a FINER network of 3 layers of 192.
         size: samples along the longest side, for a path.
         steps: optimisation steps.
         target_db: stop as soon as the seen samples are reproduced so well, in decibels.
@@ -180,10 +183,11 @@ def fit(
     Raises:
         PenchantError: a signal, design or number that does not fit, or a run that diverged.
     """
-    task = fit_task(signal, size, held_out)
-    usual, metric = FITS[task.header.kind], _seen_metric(task)
+    words = dict(design or {})
+    task = fit_task(signal, size, held_out, words)
+    usual, metric = _usual(task, words), _seen_metric(task)
     _check_target(target_db, metric)
-    chosen = fit_design(dict(design or {}), usual, task)
+    chosen = fit_design(words, usual, task)
     split = task.split(seed)
     network = task.wrapped(chosen.build(task.shape, task.outputs, seed), split)
     assert chosen.learning_rate is not None
@@ -219,7 +223,10 @@ def fit(
 
 
 def fit_task(
-    signal: Picture | Task | str | Path, size: int | None = None, held_out: str | None = None
+    signal: Picture | Task | str | Path,
+    size: int | None = None,
+    held_out: str | None = None,
+    design: Mapping[str, object] | None = None,
 ) -> Task:
     """Make the task of fitting one signal.
 
@@ -227,6 +234,7 @@ def fit_task(
         signal: a path, a `Picture`, or a task, which stays as it is.
         size: samples along the longest side, for a path; by default `Fit.size`.
         held_out: samples that training must not see; by default the kind's own.
+        design: what is said of the design, by which the usual size goes.
 
     Raises:
         PenchantError: a signal that does not load or is none, or words for a task that is made.
@@ -234,7 +242,7 @@ def fit_task(
     if isinstance(signal, Picture):
         return PictureTask(signal, held_out or "none")
     if not isinstance(signal, Task):
-        usual = FITS[kind_of(signal).name]
+        usual = usual_fit(kind_of(signal).name, design or {}, held_out)
         return load_task(signal, Asked(usual.size if size is None else size, held_out))
     if held_out is not None or size is not None:
         raise PenchantError(
@@ -245,19 +253,27 @@ def fit_task(
     return signal
 
 
+def _usual(task: Task, words: Mapping[str, object]) -> Fit:
+    held_out = task.held_out.pattern if isinstance(task, GridTask) else None
+    return usual_fit(task.header.kind, words, held_out)
+
+
 def fit_design(
     fields: dict[str, object], usual: Fit | None = None, task: Task | None = None
-) -> CoordinateDesign:
+) -> CoordinateDesign | TiledDesign:
     """Complete the words of a `fit` to a whole design."""
-    usual = usual or FITS["picture"]
-    base = dict(usual.design) if "activation" not in fields else {}
+    usual = usual or usual_fit("picture", fields)
+    tiled = usual.design.get("family") == "tiled"
+    base = dict(usual.design) if "activation" not in fields or tiled else {}
     if task is not None and not fields.keys() & {"activation", "encoding"}:
         base |= usual.suited(task)
     chosen = design({"width": usual.width, **base, **fields})
     if task is not None:
         chosen = suited({chosen.label: chosen}, task)[chosen.label]
-    if not isinstance(chosen, CoordinateDesign):
-        raise PenchantError(f"family={chosen.family!r}: signals are fitted by coordinate networks")
+    if not isinstance(chosen, CoordinateDesign | TiledDesign):
+        raise PenchantError(
+            f"family={chosen.family!r}: signals are fitted by coordinate networks, one or in tiles"
+        )
     return chosen.resolved()
 
 

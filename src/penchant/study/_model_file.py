@@ -5,6 +5,7 @@ design like a user's own words, the tensors by name and shape, and all by a boun
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from penchant.study._design import Design
 from penchant.study._families import design
 from penchant.study._fully_connected import CoordinateDesign, FullyConnected
 from penchant.study._layered import Layered
+from penchant.study._tiled import TiledDesign
 from penchant.tasks import PictureHeader, SignalHeader, Split, Task, read_header
 from penchant.version import __version__
 
@@ -123,7 +125,7 @@ def _read_header(path: Path, header: str, activation: str | None) -> tuple[Layer
         one = design(fields)
     except PenchantError as error:
         raise PenchantError(f"{path}: {error}") from error
-    if not isinstance(one, FullyConnected | AutoencoderDesign):
+    if not isinstance(one, FullyConnected | AutoencoderDesign | TiledDesign):
         raise PenchantError(f"{path}: networks of the family {one.family} are not read yet")
     return one, signal
 
@@ -146,6 +148,8 @@ def _check_size(path: Path, design: Layered, signal: SignalHeader, values: int) 
         first = signal.inputs * (design.frequencies or 1)
     if isinstance(design, CoordinateDesign):
         first += design.encoding_size(signal.inputs)
+    if isinstance(design, TiledDesign):
+        hidden, first = (math.prod(design.tiles) * one for one in (hidden, first))
     if isinstance(design, AutoencoderDesign):
         hidden = 9 * width**2 * (2 * design.depth - 1)
         first = signal.height * signal.width if isinstance(signal, PictureHeader) else 0

@@ -31,7 +31,9 @@ from penchant.tasks import (
     source_and_options,
 )
 
-FamilyName = Literal["coordinate", "dense", "tdnn", "resnet", "vit", "convnext", "autoencoder"]
+FamilyName = Literal[
+    "coordinate", "dense", "tdnn", "resnet", "vit", "convnext", "autoencoder", "tiled"
+]
 
 BACKBONE_DESIGNS: tuple[dict[str, Any], ...] = (
     {"activation": "gelu"},
@@ -60,6 +62,13 @@ DEFAULT_DESIGNS: dict[FamilyName, tuple[dict[str, Any], ...]] = {
     "resnet": ({"skip": "none"}, {"skip": "residual"}),
     "vit": BACKBONE_DESIGNS,
     "convnext": BACKBONE_DESIGNS,
+    "tiled": (
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"activation": "gaussian"},
+        {"activation": "sine"},
+        {"activation": "finer"},
+    ),
     "autoencoder": (
         {"activation": "relu"},
         {"activation": "gelu"},

@@ -1,5 +1,7 @@
 """`scale="auto"`: the numbers that decide a design's bandwidth, from the signal's own spectrum.
 
+And, of designs in tiles, where the signal's samples lie.
+
 Decisions:
 - The signal says which bandwidth is wanted (`suited_bandwidth`, of what pilots may see), and each
   number is chosen by the bandwidth of the network that it makes: one rule for all of them.
@@ -22,6 +24,7 @@ from penchant.probes import kernel_spectrum, matching_choice, signal_spectrum, s
 from penchant.study._design import Design
 from penchant.study._fully_connected import CoordinateDesign
 from penchant.study._plan import PILOT_SEED
+from penchant.study._tiled import TiledDesign
 from penchant.tasks import GridSplit, GridTask, Task
 
 WIDTH = 64
@@ -52,7 +55,7 @@ def suited(designs: Mapping[str, Design], task: Task) -> dict[str, Design]:
 
     Returns:
         The designs; those that ask for it have frequencies of their encoding, a scale and a
-        learning rate where these were open.
+        learning rate where these were open. Tiles know where the signal's samples lie.
 
     Raises:
         PenchantError: a design asks for it, and the signal has no spectrum.
@@ -65,6 +68,7 @@ def suited(designs: Mapping[str, Design], task: Task) -> dict[str, Design]:
         >>> 2 < chosen.scale < 15
         True
     """
+    designs = {label: _placed(one, task) for label, one in designs.items()}
     asking = {
         label: one
         for label, one in designs.items()
@@ -80,6 +84,18 @@ def suited(designs: Mapping[str, Design], task: Task) -> dict[str, Design]:
         if one.scale == "auto":
             raise PenchantError(f"design {one.label}: scale='auto': {_without_spectrum(task)}")
     return dict(designs)
+
+
+def _placed(design: Design, task: Task) -> Design:
+    """Tell tiles where the signal's samples lie."""
+    if not isinstance(design, TiledDesign) or design.raster is not None:
+        return design
+    if not isinstance(task, GridTask):
+        raise PenchantError(
+            f"design {design.label}: {task.name} is a {task.noun}, and only samples on a grid (a "
+            "picture, a sound, a volume) are cut into tiles"
+        )
+    return design.replaced(raster=task.raster)
 
 
 def wanted_bandwidth(task: Task) -> float | None:

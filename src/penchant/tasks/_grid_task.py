@@ -118,6 +118,20 @@ class GridTask(Task):
     def points(self) -> Float[Tensor, "samples inputs"]:
         """Every sample's coordinates, in the order of the values."""
 
+    @cached_property
+    def raster(self) -> tuple[tuple[int, float], ...]:
+        """Along each coordinate: how many samples there are, and how far apart they lie."""
+        shape = self.values.shape[:-1]
+        points = self.points.view(*shape, -1)
+        along = {}
+        for axis, samples in enumerate(shape):
+            first, last = (0,) * len(shape), [0] * len(shape)
+            last[axis] = samples - 1
+            way = (points[tuple(last)] - points[first]).double()
+            coordinate = int(way.abs().argmax())
+            along[coordinate] = samples, float(way[coordinate].abs()) / max(1, samples - 1)
+        return tuple(along[coordinate] for coordinate in range(len(shape)))
+
     def scores(
         self,
         prediction: Float[np.ndarray, "*grid channels"],

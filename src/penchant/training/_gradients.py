@@ -7,8 +7,7 @@ layer's value and derivative are written into buffers that were made once. The m
 same (tests/training/test_gradients.py holds both to plain autograd).
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -18,40 +17,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from penchant.divergences import Divergence
-from penchant.nn import CoordinateNet, PictureNet
+from penchant.nn import CoordinateNet, PictureNet, TiledNet
+from penchant.training._gradient import Gradient
 from penchant.training._threads import one_thread
+from penchant.training._tiled_gradient import TiledGradient
 
 BLOCK = 1024
 """Samples in a block: at width 128 to 256 a layer's buffers fit a core's second-level cache."""
-
-
-class Gradient(ABC):
-    """A function that fills every parameter's `.grad` and returns the divergence.
-
-    A parameter that the divergence does not depend on may be left with None.
-    """
-
-    def __init__(self, network: nn.Module, divergence: Divergence, block: int) -> None:
-        self.network = network
-        self.divergence = divergence
-        self.block = block
-        self.parameters = [p for p in network.parameters() if p.requires_grad]
-        for parameter in self.parameters:
-            parameter.grad = torch.zeros_like(parameter)
-
-    @abstractmethod
-    def __call__(
-        self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
-    ) -> float:
-        """Overwrite the gradients with those of the mean divergence over the samples.
-
-        Args:
-            inputs: what the network is asked.
-            targets: what it should answer.
-
-        Returns:
-            The divergence.
-        """
 
 
 class AutogradGradient(Gradient):
@@ -212,9 +184,10 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
 
     A `CoordinateNet` of real numbers whose activations all have a closed-form derivative, and
     which learns its linear layers alone, or an encoding with a closed form beside them, is
-    differentiated in closed form, on as many threads as torch has when this is called; anything
-    else (WIRE's complex layers, a user's own activation or module) by autograd, in blocks all the
-    same but for batch norm.
+    differentiated in closed form, on as many threads as torch has when this is called. So is a
+    `TiledNet`, each tile by the mean of its own samples (see `TiledGradient`). Anything else
+    (WIRE's complex layers, a user's own activation or module) by autograd, in blocks all the same
+    but for batch norm.
 
     Args:
         network: whose parameters' `.grad` will be filled.
@@ -231,6 +204,8 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
         >>> type(gradient).__name__, gradient(torch.zeros(5, 2), torch.zeros(5, 1)) >= 0
         ('CoordinateGradient', True)
     """
+    if type(network) is TiledNet and _have_closed_forms(network.activations):
+        return TiledGradient(network, divergence)
     if type(network) is CoordinateNet and _in_closed_form(network):
         return CoordinateGradient(network, divergence, block)
     return AutogradGradient(network, divergence, block)
@@ -242,5 +217,11 @@ def _in_closed_form(network: CoordinateNet) -> bool:
     return (
         all(p.requires_grad and not p.is_complex() for p in parameters)
         and len(parameters) == learned + 2 * (len(network.layers) + 1)  # none in activations
-        and all(getattr(a, "closed_form", False) for a in network.activations)
+        and _have_closed_forms(network.activations)
+    )
+
+
+def _have_closed_forms(activations: Iterable[nn.Module]) -> bool:
+    return all(
+        getattr(one, "closed_form", False) and not list(one.parameters()) for one in activations
     )

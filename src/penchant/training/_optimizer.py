@@ -16,13 +16,14 @@ these are, the rate apart).
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
 
 from penchant.errors import PenchantError, nearest
-from penchant.nn import Encoding
+from penchant.nn import Encoding, TiledNet
+from penchant.training._batched_muon import BatchedMuon
 from penchant.training._descent import GradientDescent
 from penchant.training._threads import one_thread
 
@@ -51,6 +52,19 @@ def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
     return [p for p in matrices[1:-1] if not p.is_complex()]
 
 
+def hidden_stacks(network: nn.Module) -> list[nn.Parameter]:
+    """List the stacks of hidden matrices of networks of tiles.
+
+    Example:
+        >>> net = TiledNet((2, 2), 1, corner=(-1, -1), cell=(1, 1), blend=(0, 0), width=8, depth=2)
+        >>> [tuple(p.shape) for p in hidden_stacks(net)]
+        [(4, 8, 8)]
+    """
+    tiled = [module for module in network.modules() if isinstance(module, TiledNet)]
+    stacks = [cast(nn.Parameter, layer.weight) for one in tiled for layer in one.layers[1:]]
+    return [stack for stack in stacks if stack.requires_grad]
+
+
 def features(network: nn.Module) -> list[nn.Parameter]:
     """List what position encodings learn.
 
@@ -64,7 +78,7 @@ def features(network: nn.Module) -> list[nn.Parameter]:
 
 
 class Optimizer:
-    """One to three optimisers, with learning rates that fall linearly to zero.
+    """One to four optimisers, with learning rates that fall linearly to zero.
 
     Args:
         network: whose parameters it moves.
@@ -85,8 +99,9 @@ class Optimizer:
                 f"optimizer={name!r} is unknown: {nearest(name, get_args(OptimizerName))}"
             )
         matrices = hidden_matrices(network) if name == "muon" else []
+        stacks = hidden_stacks(network) if name == "muon" else []
         coded = features(network)
-        chosen = {id(p) for p in matrices + coded}
+        chosen = {id(p) for p in matrices + stacks + coded}
         rest = [p for p in network.parameters() if p.requires_grad and id(p) not in chosen]
         self.parts: list[torch.optim.Optimizer] = []
         if matrices:
@@ -98,6 +113,8 @@ class Optimizer:
                     adjust_lr_fn="match_rms_adamw",
                 )
             )
+        if stacks:
+            self.parts.append(BatchedMuon(stacks, learning_rate, weight_decay))
         if rest:
             self.parts.append(_part(rest, name, learning_rate, weight_decay))
         self.rates = [learning_rate] * len(self.parts)
