@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # The suite runs one process a core, and each of them one thread.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test test-all lint format bench claims claims-page clean
+.PHONY: help demo test test-all lint format bench bench-peers guard claims claims-page clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -44,8 +44,14 @@ format: $(STAMP) ## put the code into its format
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(STAMP) ## measure against plain autograd; SIREN=1 adds the reference SIREN (20 minutes)
-	@env -u OMP_NUM_THREADS $(BIN)/python bench/run.py $(if $(SIREN),--siren)
+bench: $(STAMP) ## measure the machine's limit, and the library against it and plain torch
+	@env -u OMP_NUM_THREADS $(BIN)/python bench/run.py
+
+bench-peers: $(STAMP) ## race fit against its peers on Kodak's pictures (hours; goes on where it was)
+	@env -u OMP_NUM_THREADS $(BIN)/python bench/peers.py $(PEERS)
+
+guard: $(STAMP) ## compare ratios of speed with the stored ones (a minute)
+	@$(BIN)/python bench/guard.py
 
 claims: $(STAMP) ## run the notes' statements, each in seconds, and make a page of them
 	@$(BIN)/penchant claims run --profile smoke
@@ -54,6 +60,7 @@ claims-page: $(STAMP) ## make the page of claims again from the stored results
 	@$(BIN)/penchant claims page --out docs/claims
 	@mv docs/claims/claims.html docs/claims/index.html
 
+# What bench-peers has measured took hours: it stays.
 clean: ## remove the environment and everything that was made
-	rm -rf $(VENV) demo claims build dist bench/out .pytest_cache .ruff_cache .mypy_cache \
+	rm -rf $(VENV) demo claims build dist bench/out/*.md .pytest_cache .ruff_cache .mypy_cache \
 		.hypothesis .import_linter_cache

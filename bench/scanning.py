@@ -9,14 +9,11 @@ times are medians over the turns, ratios medians of the turns'.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from divergences import keep_memory
 from torch import Tensor, nn
+from turns import interleaved
 
 from penchant.nn import ScanningMLP, dense_pass, evaluate_in_blocks
 
@@ -28,31 +25,6 @@ HEADER = (
     "multiply-adds: dense | by window | converted | fewer | written out | by window "
     "| converted | sooner than written out | than by window | than one at a time |"
 )
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Seconds of each side in each turn."""
-
-    turns: list[list[float]]
-
-    def median(self, side: int) -> float:
-        return statistics.median(turn[side] for turn in self.turns)
-
-    def ratio(self, slow: int, quick: int) -> float:
-        return statistics.median(turn[slow] / turn[quick] for turn in self.turns)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def interleaved(sides: list[Callable[[], object]], turns: int) -> Sides:
-    for side in sides:
-        side()
-    return Sides([[seconds(side) for side in sides] for _ in range(turns)])
 
 
 def by_windows(model: nn.Module, windows: Tensor, block: int) -> Tensor:
