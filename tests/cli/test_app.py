@@ -11,7 +11,7 @@ from cli.conftest import Command
 
 from penchant import __version__
 from penchant.cli._app import app
-from penchant.study import FITS, Plan
+from penchant.study import FITS, Plan, usual_fit
 from penchant.study._plan import usual_words
 
 HEAVY = ("torch", "numpy", "scipy", "pandas", "rich", "matplotlib", "PIL")
@@ -91,11 +91,12 @@ def test_help_repeats_the_plans_defaults() -> None:
 
 def test_help_repeats_the_fits_defaults() -> None:
     shown = _shown_defaults("fit")
-    usual = FITS["picture"]
+    usual, alone = FITS["picture"], usual_fit("picture", {"width": 64})
     scene, sound, volume, mesh = (FITS[k] for k in ("radiance", "sound", "volume", "mesh"))
     assert sound.size is None and volume.size == mesh.size
     others = f"{scene.size} of a scene; {volume.size} of a volume or mesh; all of a sound"
-    assert shown["size"] == f"{usual.size}; {others}"
-    assert shown["steps"].startswith(f"{usual.steps}; {scene.steps} of a scene; ")
+    assert shown["size"] == f"{usual.size}, or {alone.size} for one network; {others}"
+    first = f"{usual.steps}, or {alone.steps} for one network"
+    assert shown["steps"].startswith(f"{first}; {scene.steps} of a scene; ")
     for kind, one in (("sound", sound), ("volume", volume), ("mesh", mesh)):
         assert re.search(rf"{one.steps} of [^;]*{kind}", shown["steps"]), kind

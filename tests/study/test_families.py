@@ -14,7 +14,7 @@ from penchant.study import FAMILIES, Design, design
 from penchant.study._plan import DEFAULT_DESIGNS, FamilyName
 from penchant.training import OptimizerName
 
-SHAPES, OUTPUTS = {"autoencoder": (2,)}, 4
+SHAPES, OUTPUTS = {"autoencoder": (2,), "tiled": (2,)}, 4
 SHAPE = (8, 12)
 """A sample's, in the families that are not above."""
 
@@ -46,6 +46,8 @@ CASES: list[dict[str, Any]] = [
     {"family": "autoencoder"},
     {"family": "autoencoder", "source": "noise", "activation": "sine", "optimizer": "muon"},
     {"family": "autoencoder", "depth": 2, "activation": "gelu", "divergence": "huber"},
+    {"family": "tiled", "raster": ((12, 0.25), (8, 0.25)), "tile": 4},
+    {"family": "tiled", "raster": ((9, 0.5), (3, 0.1)), "tile": 4, "activation": "gelu"},
 ]
 """A new family or field is an entry here."""
 

@@ -87,13 +87,13 @@ def usual_fit(kind: str, words: Mapping[str, object], held_out: str | None = Non
         >>> usual_fit("picture", {}).design["family"], usual_fit("picture", {"width": 64}).size
         ('tiled', 256)
     """
-    whole = held_out in (None, "none")
-    return FITS[kind] if kind not in ALONE or (whole and _are_for_tiles(words)) else ALONE[kind]
+    if kind not in ALONE or words.get("family") == "tiled" or "tile" in words:
+        return FITS[kind]
+    tiled = held_out in (None, "none") and _fit_tiles(words)
+    return FITS[kind] if tiled else ALONE[kind]
 
 
-def _are_for_tiles(words: Mapping[str, object]) -> bool:
-    if words.get("family") == "tiled" or "tile" in words:
-        return True
+def _fit_tiles(words: Mapping[str, object]) -> bool:
     member = ACTIVATIONS.get(str(words.get("activation", "sine")))
     known = TiledDesign.model_fields.keys() - {"family", "width"}
     return words.keys() <= known and member is not None and not member.is_complex

@@ -1,10 +1,11 @@
 """Designs of grids of small networks, each of which reconstructs a tile of the signal."""
 
+import ast
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from penchant.errors import PenchantError
 from penchant.nn import TiledNet
@@ -40,6 +41,17 @@ class TiledDesign(Layered):
     usual_width: ClassVar[int | None] = 12
     reach: ClassVar[Mapping[str, float]] = {"learning_rate": 4.0, "scale": 2.0}
 
+    @field_validator("raster", mode="before")
+    @classmethod
+    def _read(cls, raster: Any) -> Any:
+        try:
+            return ast.literal_eval(raster) if isinstance(raster, str) else raster
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            raise ValueError(
+                f"raster={raster!r}: pairs of samples and their distance are needed, one for each "
+                "coordinate; where it is left open, the signal says so itself"
+            ) from None
+
     @model_validator(mode="after")
     def _check_real(self) -> Self:
         if self.make_activation().is_complex:
@@ -74,7 +86,7 @@ class TiledDesign(Layered):
     @property
     def form(self) -> str:
         """The network's shape in words."""
-        return f"tiles of {self.tile} samples, {self.depth} layers of {self.width} each"
+        return f"{self.depth} layers of {self.width} for each tile of {self.tile} samples a side"
 
     def _default_rate(self) -> float:
         return QUICKER * super()._default_rate()
