@@ -33,7 +33,9 @@ from penchant.nn import CoordinateNet, ScanningMLP, evaluate_in_blocks, stream
 from penchant.training import Recipe, Training, gradient_of
 
 STORED = Path(__file__).with_suffix(".json")
-TOLERANCE = 0.25
+TOLERANCE = 0.35
+"""Two runs beside programs that held both cores differed by up to 21 %, most where page faults
+count, as in plain autograd; a closed form that is lost makes a line at least half as long again."""
 TURNS = 7
 
 
@@ -120,19 +122,20 @@ def loss(name: str, link: str, own: Callable[[Tensor, Tensor], Tensor]) -> Pair:
     """Pair a divergence's value and gradient, checks included, with those of torch's own loss."""
     divergences.keep_memory()
     ours = divergence(name, link=link)  # type: ignore[arg-type]
-    samples, outputs = 200_000, 10
+    # In the second-level cache, which is a core's own: a third one is shared with other programs.
+    samples, outputs = 10_000, 10
     output = torch.randn(samples, outputs, requires_grad=True)
     classes = torch.randint(outputs, (samples,))
     target = classes if name == "cross_entropy" else torch.randn(samples, outputs)
 
-    def five(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], None]:
-        def times() -> None:
-            for _ in range(5):
+    def passes(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], None]:
+        def many() -> None:
+            for _ in range(100):
                 divergences.gradient(function, output, target)
 
-        return times
+        return many
 
-    return Pair(five(ours), five(own))
+    return Pair(passes(ours), passes(own))
 
 
 # The last ones change how the process allocates, so they stay the last.

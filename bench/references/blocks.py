@@ -1,6 +1,6 @@
 """What block networks share: a Laplacian pyramid whose levels are learned block by block.
 
-"MINER: multiscale implicit neural representation" (Saragadam et al., 2022), §3: from coarse to
+"MINER: multiscale implicit neural representation" (Saragadam et al., 2022): from coarse to
 fine, each level learns what is left when the level below is taken, enlarged, from the picture at
 that level's size; each block of 32×32 pixels has a small network of its own, blocks in which next
 to nothing is left have none, and those that have converged are frozen. All networks of a level are

@@ -1,12 +1,12 @@
 """FINER, written from the paper's description.
 
 "FINER: flexible spectral-bias tuning in implicit neural representation by variable-periodic
-activation functions" (Liu et al., 2024), §3.1 and §4.1: layers y = sin(ω₀(|z| + 1)z) of
-z = Wx + b with SIREN's ω₀ = 30 and weights: first U(±1/n), later ones, the head's too,
-U(±√(6/n)/ω₀). The first layer's biases are U(±k); the authors' image fitting (`train_image.py`
-with `run_finer.sh`) leaves k at what torch draws, U(±1/√n), and takes the factor |z| + 1 for a
-constant in the gradient. It has four such layers of 256 and a linear head, Adam from 5e-4 that
-falls to a tenth within 5,000 steps, all pixels at once, colours in [-1, 1].
+activation functions" (Liu et al., 2024): layers y = sin(ω₀(|z| + 1)z) of z = Wx + b with SIREN's
+ω₀ = 30 and weights: first U(±1/n), later ones, the head's too, U(±√(6/n)/ω₀). The first
+layer's biases are U(±k); the authors' image fitting (`train_image.py` with `run_finer.sh`) leaves k
+at what torch draws, U(±1/√n), and takes the factor |z| + 1 for a constant in the gradient. It has
+four such layers of 256 and a linear head, Adam from 5e-4 that falls to a tenth within 5,000 steps,
+all pixels at once, colours in [-1, 1].
 """
 
 import math

@@ -1,6 +1,6 @@
 """MINER with sines, written from the paper's description.
 
-"MINER: multiscale implicit neural representation" (Saragadam et al., 2022), §3 and §4 with the
+"MINER: multiscale implicit neural representation" (Saragadam et al., 2022), with the
 authors' settings for pictures (`configs/image_32x32.ini`): in each block a SIREN of three layers of
 18 and a linear head, ω₀ = 150, coordinates that run over [-1, 1] in every block; on the coarsest
 level four times as wide. First weights and biases U(±1/2), later ones U(±√(6/n)/ω₀), the head's

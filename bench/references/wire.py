@@ -1,6 +1,6 @@
 """WIRE, written from the paper's description.
 
-"WIRE: wavelet implicit neural representations" (Saragadam et al., 2023), §3.2 and §4: layers
+"WIRE: wavelet implicit neural representations" (Saragadam et al., 2023): layers
 y = exp(iω₀z − |s₀z|²) of z = Wx + b; the first layer's weights are real, all later ones complex,
 drawn as torch draws a linear layer's; the head's real part is the answer. A complex number counts
 as two, so a width of 256 becomes 256/√2 = 181.
