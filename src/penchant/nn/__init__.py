@@ -18,6 +18,9 @@ from penchant.nn._bumps import Quadratic as Quadratic
 from penchant.nn._bumps import Sinc as Sinc
 from penchant.nn._coordinate import CoordinateNet as CoordinateNet
 from penchant.nn._coordinate import count_parameters as count_parameters
+from penchant.nn._coordinate_stack import CoordinateStack as CoordinateStack
+from penchant.nn._coordinate_stack import stacked as stacked
+from penchant.nn._coordinate_stack import unstackable as unstackable
 from penchant.nn._dense_pass import dense_pass as dense_pass
 from penchant.nn._encoding import Encoding as Encoding
 from penchant.nn._encodings import ENCODINGS as ENCODINGS
@@ -67,6 +70,7 @@ __all__ = [
     "Autoencoder",
     "ConvNeXt",
     "CoordinateNet",
+    "CoordinateStack",
     "Coverage",
     "DELAYS",
     "Delays",
@@ -116,5 +120,7 @@ __all__ = [
     "encoding",
     "evaluate_in_blocks",
     "plain_twin",
+    "stacked",
     "stream",
+    "unstackable",
 ]
