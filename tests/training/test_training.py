@@ -140,7 +140,7 @@ def test_the_rate_falls_linearly_to_zero() -> None:
     rates = []
     for _ in range(4):
         run.advance(1)
-        rates.append({g["lr"] for part in run._optimizer.parts for g in part.param_groups})
+        rates.append({g["lr"] for part in run.optimizer.parts for g in part.param_groups})
     assert rates == [{1e-2}, {0.75e-2}, {0.5e-2}, {0.25e-2}]
 
 

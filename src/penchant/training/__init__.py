@@ -4,6 +4,7 @@ from penchant.training._batched_muon import BatchedMuon as BatchedMuon
 from penchant.training._checkpoint import from_bytes as from_bytes
 from penchant.training._checkpoint import to_bytes as to_bytes
 from penchant.training._descent import GradientDescent as GradientDescent
+from penchant.training._device import usable_device as usable_device
 from penchant.training._gradient import Gradient as Gradient
 from penchant.training._gradients import AutogradGradient as AutogradGradient
 from penchant.training._gradients import gradient_of as gradient_of
@@ -17,6 +18,8 @@ from penchant.training._threads import one_thread as one_thread
 from penchant.training._tiled_gradient import TiledGradient as TiledGradient
 from penchant.training._training import Recipe as Recipe
 from penchant.training._training import Training as Training
+from penchant.training._training_stack import TrainingStack as TrainingStack
+from penchant.training._training_stack import apart as apart
 
 __all__ = [
     "AutogradGradient",
@@ -29,6 +32,8 @@ __all__ = [
     "Temperature",
     "TiledGradient",
     "Training",
+    "TrainingStack",
+    "apart",
     "calibrate",
     "from_bytes",
     "gradient_of",
@@ -36,4 +41,5 @@ __all__ = [
     "keyed_stream",
     "one_thread",
     "to_bytes",
+    "usable_device",
 ]

@@ -25,6 +25,19 @@ from penchant.training._tiled_gradient import TiledGradient
 BLOCK = 1024
 """Samples in a block: at width 128 to 256 a layer's buffers fit a core's second-level cache."""
 
+ON_A_DEVICE = 2**14
+"""Samples in a block on an accelerator, which has no such cache and waits for its next order."""
+
+
+def block_on(device: torch.device) -> int:
+    """Return how many samples are best taken at a time.
+
+    Example:
+        >>> block_on(torch.device("cpu"))
+        1024
+    """
+    return BLOCK if device.type == "cpu" else ON_A_DEVICE
+
 
 class AutogradGradient(Gradient):
     """Autograd, block by block: for any network.
@@ -67,7 +80,9 @@ class CoordinateGradient(Gradient):
 
     def __init__(self, network: CoordinateNet, divergence: Divergence, block: int) -> None:
         super().__init__(network, divergence, block)
-        self.lanes = [_Lane(network, divergence, block) for _ in range(torch.get_num_threads())]
+        on_cpu = network.head.weight.device.type == "cpu"
+        lanes = torch.get_num_threads() if on_cpu else 1
+        self.lanes = [_Lane(network, divergence, block) for _ in range(lanes)]
 
     def __call__(
         self, inputs: Float[Tensor, "samples inputs"], targets: Float[Tensor, "samples outputs"]
@@ -179,7 +194,9 @@ def _add_blocks(
     return total
 
 
-def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOCK) -> Gradient:
+def gradient_of(
+    network: nn.Module, divergence: Divergence, *, block: int | None = None
+) -> Gradient:
     """Choose the fastest way to a network's gradients.
 
     A `CoordinateNet` of real numbers whose activations all have a closed-form derivative, and
@@ -192,7 +209,7 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
     Args:
         network: whose parameters' `.grad` will be filled.
         divergence: what is differentiated, a mean over samples.
-        block: samples taken at a time.
+        block: samples taken at a time; by default what suits the network's device.
 
     Returns:
         A function of inputs and targets.
@@ -206,6 +223,9 @@ def gradient_of(network: nn.Module, divergence: Divergence, *, block: int = BLOC
     """
     if type(network) is TiledNet and _have_closed_forms(network.activations):
         return TiledGradient(network, divergence)
+    if block is None:
+        place = next((parameter.device for parameter in network.parameters()), None)
+        block = block_on(place or torch.device("cpu"))
     if type(network) is CoordinateNet and _in_closed_form(network):
         return CoordinateGradient(network, divergence, block)
     return AutogradGradient(network, divergence, block)

@@ -5,15 +5,17 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from penchant.divergences import Divergence
 from penchant.errors import PenchantError
 from penchant.randomness import generator
+from penchant.training._gradient import Gradient
 from penchant.training._gradients import gradient_of
 from penchant.training._optimizer import Optimizer, OptimizerName
 from penchant.training._stream import keyed_stream
@@ -120,17 +122,23 @@ class Training:
         self.divergence = math.nan
         """What is minimised, as a mean over the last batch before its step."""
         self.diverged = False
-        self._start = 0.0
-        self._far = 0
+        self.start = 0.0
+        """The mean divergence over the first samples, which is what far is measured by."""
+        self.far = 0
+        """Steps in a row that the divergence has been far above its start."""
         # A network that diverges answers nan, which is for this class to notice, not an error.
         self.minimised = copy.copy(divergence)
         self.minimised.validate = False
-        self._gradient = gradient_of(network, self.minimised)
-        self._optimizer = Optimizer(
+        self.optimizer = Optimizer(
             network, recipe.optimizer, recipe.learning_rate, recipe.weight_decay
         )
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
+
+    @cached_property
+    def _gradient(self) -> Gradient:
+        # Made when it is first asked for: one that goes forward in a stack needs no buffers.
+        return gradient_of(self.network, self.minimised)
 
     @property
     def finished(self) -> bool:
@@ -148,7 +156,7 @@ class Training:
             self.diverged = self._diverges()
             if self.diverged:
                 break
-            self._optimizer.step(1 - self.step / self.recipe.steps)
+            self.optimizer.step(1 - self.step / self.recipe.steps)
             self.step += 1
         self.seconds += time.thread_time() - started
 
@@ -157,9 +165,9 @@ class Training:
         if not math.isfinite(self.divergence):
             return True
         if self.step * min(self.recipe.batch, len(self.inputs)) < START:
-            self._start += (self.divergence - self._start) / (self.step + 1)
-        self._far = self._far + 1 if self.divergence > FAR * self._start > 0 else 0
-        return self._far >= PATIENCE
+            self.start += (self.divergence - self.start) / (self.step + 1)
+        self.far = self.far + 1 if self.divergence > FAR * self.start > 0 else 0
+        return self.far >= PATIENCE
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         inputs, targets = self._chosen()
@@ -173,8 +181,8 @@ class Training:
         epoch, place = divmod(self.step, len(self.inputs) // self.recipe.batch)
         if epoch != self._epoch:
             self._epoch = epoch
-            draws = generator(self.seed, "batch", epoch)
-            self._order = torch.randperm(len(self.inputs), generator=draws).to(self.inputs.device)
+            order = epoch_order(len(self.inputs), self.seed, epoch)
+            self._order = order.to(self.inputs.device)
         chosen = self._order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
         return self.inputs[chosen], self.targets[chosen]
 
@@ -185,10 +193,10 @@ class Training:
             "seconds": self.seconds,
             "divergence": self.divergence,
             "diverged": self.diverged,
-            "start": self._start,
-            "far": self._far,
+            "start": self.start,
+            "far": self.far,
             "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
         }
         return copy.deepcopy(state)
 
@@ -196,6 +204,16 @@ class Training:
         """Take up a checkpoint of a training with the same arguments."""
         for name in ("step", "seconds", "divergence", "diverged"):
             setattr(self, name, state[name])
-        self._start, self._far = state["start"], state["far"]
+        self.start, self.far = state["start"], state["far"]
         self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def epoch_order(samples: int, seed: int, epoch: int) -> Int[Tensor, "samples"]:
+    """Return the order in which an epoch goes through the samples.
+
+    Example:
+        >>> sorted(epoch_order(4, seed=0, epoch=2).tolist())
+        [0, 1, 2, 3]
+    """
+    return torch.randperm(samples, generator=generator(seed, "batch", epoch))
