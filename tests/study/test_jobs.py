@@ -56,6 +56,7 @@ def numbers(result: Finished) -> tuple[str, bytes]:
         {"batch": 51},
         {"validation": True},
         {"probes": ("gradients",)},
+        {"path": "stacks on cuda"},
     ],
     ids=lambda change: "-".join(change),
 )
@@ -79,7 +80,7 @@ def test_id_does_not_depend_on_names(change: dict, task: PictureTask) -> None:
 
 
 def test_every_field_of_a_job_is_judged_above() -> None:
-    judged = {"settings", "seed", "steps", "batch", "validation", "probes"}
+    judged = {"settings", "seed", "steps", "batch", "validation", "probes", "path"}
     assert set(vars(job())) == judged | {"task", "signal", "design", "metric"}
 
 

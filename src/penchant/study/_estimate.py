@@ -3,7 +3,9 @@
 import time
 from collections.abc import Sequence
 
-from penchant.study._jobs import LOOKS, Job
+import torch
+
+from penchant.study._jobs import LOOKS, ON_CPU, Job
 from penchant.study._probing import Probing
 from penchant.tasks import Task, evaluate
 from penchant.training import one_thread
@@ -15,13 +17,17 @@ START = 4.0
 """Seconds in which a pool's processes load torch."""
 
 
-def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> float:
+def seconds_of(
+    jobs: Sequence[Job], tasks: Sequence[Task], workers: int, device: torch.device = ON_CPU
+) -> float:
     """Estimate the wall seconds that jobs will take.
 
     Args:
         jobs: all of them; those that share design, width and the data's size are timed once.
         tasks: their data.
-        workers: processes that share them.
+        workers: processes that share them; on an accelerator, how many are trained at once, since
+            a step of many small networks takes about as long there as a step of one.
+        device: where networks are trained.
 
     Returns:
         Seconds; other work on the machine makes it an underestimate.
@@ -34,14 +40,14 @@ def seconds_of(jobs: Sequence[Job], tasks: Sequence[Task], workers: int) -> floa
             shape = (task.seen_values(), task.shape, task.outputs)
             alike = (job.design, job.settings.width, job.probes, *shape)
             if alike not in cost:
-                cost[alike] = _seconds(job, task)
+                cost[alike] = _seconds(job, task, device)
             total += cost[alike]
-    return total / workers + (START if workers > 1 else 0)
+    return total / workers + (START if workers > 1 and device.type == "cpu" else 0)
 
 
-def _seconds(job: Job, task: Task) -> float:
+def _seconds(job: Job, task: Task, device: torch.device) -> float:
     split = task.split(job.seed)
-    training = job.training(task, split)
+    training = job.training(task, split, device)
     training.advance(1)  # the first step makes the buffers
     started = time.perf_counter()
     training.advance(STEPS)

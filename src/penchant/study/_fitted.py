@@ -36,7 +36,7 @@ from penchant.tasks import (
     kind_of,
     load_task,
 )
-from penchant.training import Recipe, Training
+from penchant.training import Recipe, Training, usable_device
 
 BETWEEN_LOOKS = 10
 """Steps between two looks at the target and the listener."""
@@ -161,9 +161,10 @@ def fit(
     target_db: float | None = None,
     held_out: str | None = None,
     seed: int = 0,
+    device: str = "cpu",
     on_step: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit one network to one signal, with all the threads that torch has.
+    """Fit one network to one signal, with all the threads that torch has, or on an accelerator.
 
     Args:
         signal: a path, a `Picture`, or a task.
@@ -175,21 +176,23 @@ def fit(
         target_db: stop as soon as the seen samples are reproduced so well, in decibels.
         held_out: samples that training must not see.
         seed: of the initial draws, the batches and the held-out samples.
+        device: where the network is trained, ``cpu`` or ``cuda``; it comes back on the processor.
         on_step: called now and then with the step and the score of the last batch.
 
     Returns:
         The network with its scores.
 
     Raises:
-        PenchantError: a signal, design or number that does not fit, or a run that diverged.
+        PenchantError: a signal, design, number or device that does not fit, or a run that diverged.
     """
+    place = usable_device(device)
     words = dict(design or {})
     task = fit_task(signal, size, held_out, words)
     usual, metric = _usual(task, words), _seen_metric(task)
     _check_target(target_db, metric)
     chosen = fit_design(words, usual, task)
     split = task.split(seed)
-    network = task.wrapped(chosen.build(task.shape, task.outputs, seed), split)
+    network = task.wrapped(chosen.build(task.shape, task.outputs, seed), split).to(place)
     assert chosen.learning_rate is not None
     recipe = Recipe(
         usual.steps if steps is None else steps,
@@ -198,9 +201,8 @@ def fit(
         usual.batch,
         weight_decay=chosen.weight_decay or 0.0,
     )
-    training = Training(
-        network, chosen.divergence_of(task), split.inputs, split.targets, recipe, seed
-    )
+    inputs, targets = split.inputs.to(place), split.targets.to(place)
+    training = Training(network, chosen.divergence_of(task), inputs, targets, recipe, seed)
     answer = task.answering(network, training.minimised)
     started = time.perf_counter()
     for estimate in _advanced(training, split, answer, metric.name):
@@ -219,7 +221,7 @@ def fit(
             f"{chosen.learning_rate:g} would help"
         )
     metrics = dict(score.metrics)
-    return Fitted(network, chosen, task.header, metrics, training.step, seconds, task)
+    return Fitted(network.cpu(), chosen, task.header, metrics, training.step, seconds, task)
 
 
 def fit_task(

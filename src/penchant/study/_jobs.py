@@ -3,6 +3,7 @@
 A job is small and picklable, names everything that its numbers depend on, and is performed on one
 thread with keyed randomness; so where, when and beside what it runs does not matter. Nor does
 it matter whether it is done at once: it hands out its state now and then, and goes on from there.
+On an accelerator all of this holds to the stated tolerance (see `_stacks`), and a job says so.
 """
 
 import hashlib
@@ -38,6 +39,8 @@ CHEAP = 0.4
 BETWEEN_SIGNS = 2.0
 """Processor seconds after which a run says where it is, looks apart."""
 
+ON_CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -53,9 +56,11 @@ class Job:
     metric: str
     validation: bool = False
     probes: tuple[str, ...] = ()
+    path: str = ""
+    """What computes it, where that is not the processor, one run by itself: ``stacks on cuda``."""
 
     def id(self, fingerprint: str) -> str:
-        """Hash data, design, seed, budget and the version of the numerics."""
+        """Hash data, design, seed, budget, the version of the numerics and the path."""
         content = {
             "task": fingerprint,
             "validation": self.validation,
@@ -66,19 +71,24 @@ class Job:
             "numerics": NUMERICS,
             "torch": torch.__version__,
             **({"probes": self.probes} if self.probes else {}),
+            # The same job's numbers on another path differ in their last digits, which training
+            # makes large: an id of its own keeps a study's runs, which are compared in pairs, all
+            # on one path. Not the accelerator's model, as an id does not say the processor's.
+            **({"path": self.path} if self.path else {}),
         }
         text = json.dumps(content, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
-    def training(self, task: Task, split: Split) -> Training:
+    def training(self, task: Task, split: Split, device: torch.device = ON_CPU) -> Training:
         """Build the network, and what will train it on a split of the job's task."""
         rate = self.settings.learning_rate
         assert rate is not None, "a job's design is resolved"
+        network = task.wrapped(self.settings.build(task.shape, task.outputs, self.seed), split)
         return Training(
-            task.wrapped(self.settings.build(task.shape, task.outputs, self.seed), split),
+            network.to(device),
             self.settings.divergence_of(task),
-            split.inputs,
-            split.targets,
+            split.inputs.to(device),
+            split.targets.to(device),
             Recipe(
                 self.steps,
                 self.settings.optimizer,
@@ -122,8 +132,82 @@ Event = Progress | Finished
 """What a study tells."""
 
 
+class Underway:
+    """A job at work: its network, what trains it, and what has been seen of it so far.
+
+    Args:
+        job: what to do.
+        task: its data.
+        device: where the network is.
+    """
+
+    def __init__(self, job: Job, task: Task, device: torch.device = ON_CPU) -> None:
+        self.job = job
+        self.id = job.id(task.fingerprint)
+        self.split = task.split(job.seed, validation=job.validation)
+        self.training = job.training(task, self.split, device)
+        network, minimised = self.training.network, self.training.minimised
+        self._answer = task.answering(network, minimised)
+        self._probing = Probing(job.probes, network, minimised, self.split, job.seed)
+        self._curve: list[Moment] = []
+
+    def take_up(self, state: bytes | None) -> bool:
+        """Go on from the state of a `Checkpointed` of this job; say whether there was one."""
+        saved = None if state is None else from_bytes(state)
+        if saved is None or saved["id"] != self.id:
+            return False
+        self.training.load_state_dict(saved["training"])
+        self._curve = [Moment(**moment) for moment in saved["curve"]]
+        return bool(self._curve)
+
+    def progress(self) -> Progress:
+        """Say where the job is."""
+        metrics = self._curve[-1].metrics
+        return Progress(self.job, self.training.step, metrics.get(self.job.metric, math.nan))
+
+    def checkpointed(self) -> Checkpointed:
+        """Hand out the job's state."""
+        moments = [vars(moment) for moment in self._curve]
+        state = {"id": self.id, "training": self.training.state_dict(), "curve": moments}
+        return Checkpointed(self.job, self.training.step, to_bytes(state))
+
+    def is_past(self, step: int) -> bool:
+        """Say whether the look at a step has been taken, or that step is behind."""
+        return bool(self._curve) and step <= self._curve[-1].step
+
+    def looked(self, step: int) -> Progress:
+        """Take the look at a step."""
+        score = self.split.score(self._answer, final=False)
+        self._curve.append(_moment(self.training, score, self._probing.looked(step)))
+        return self.progress()
+
+    def finished(self) -> Finished:
+        """Score what training left, and make the record."""
+        job, training, probing = self.job, self.training, self._probing
+        status, score = final_score(training, self.split, self._answer)
+        last, found = probing.ended(self._curve, diverged=status == "diverged")
+        self._curve.append(_moment(training, score, last.metrics))
+        run = Run(
+            id=self.id,
+            signal=job.signal,
+            design=job.design,
+            seed=job.seed,
+            status=status,
+            steps=training.step,
+            seconds=training.seconds,
+            parameters=count_parameters(training.network),
+            settings=job.settings.model_dump(),
+            metrics={**score.metrics, **found.metrics},
+            bands=score.bands,
+            curve=tuple(self._curve),
+            profiles=found.profiles,
+            layers=found.layers,
+        )
+        return Finished(job, run, save(training.network.state_dict()))
+
+
 def perform(job: Job, task: Task, state: bytes | None = None) -> Iterator[Event | Checkpointed]:
-    """Do a job, reporting on the way; the last event is `Finished`.
+    """Do a job here, on the processor, reporting on the way; the last event is `Finished`.
 
     Args:
         job: what to do.
@@ -135,61 +219,34 @@ def perform(job: Job, task: Task, state: bytes | None = None) -> Iterator[Event 
         Looks and states while it trains, then the record.
     """
     with one_thread():
-        yield from _perform(job, task, state)
+        underway = Underway(job, task)
+        if underway.take_up(state):
+            yield underway.progress()
+        yield from alone(underway)
 
 
-def _perform(job: Job, task: Task, state: bytes | None) -> Iterator[Event | Checkpointed]:
-    id, split = job.id(task.fingerprint), task.split(job.seed, validation=job.validation)
-    training = job.training(task, split)
-    network = training.network
-    answer = task.answering(network, training.minimised)
-    probing = Probing(job.probes, network, training.minimised, split, job.seed)
-    curve = _taken_up(training, id, state)
-    if curve:
-        yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
-    sign, checkpoint = _Every(BETWEEN_SIGNS), _Every(BETWEEN_CHECKPOINTS)
+def alone(underway: Underway) -> Iterator[Event | Checkpointed]:
+    """Do what is left of a job by itself; to be called on one thread."""
+    job, training = underway.job, underway.training
+    sign, checkpoint = Every(BETWEEN_SIGNS), Every(BETWEEN_CHECKPOINTS)
     for step in look_steps(job.steps):
-        if curve and step <= curve[-1].step:
+        if underway.is_past(step):
             continue
         while training.step < step and not training.finished:
             training.advance(1)
             if sign.due():
-                yield Progress(job, training.step, curve[-1].metrics.get(job.metric, math.nan))
+                yield underway.progress()
             if checkpoint.due():
-                yield Checkpointed(job, training.step, _state(training, id, curve))
+                yield underway.checkpointed()
                 checkpoint.took()
         if training.diverged:
             break
         if step < job.steps:
-            score = split.score(answer, final=False)
-            curve.append(_moment(training, score, probing.looked(step)))
-            yield Progress(job, step, score.metrics.get(job.metric, math.nan))
-    status, score = final_score(training, split, answer)
-    last, found = probing.ended(curve, diverged=status == "diverged")
-    curve.append(_moment(training, score, last.metrics))
-    yield Finished(
-        job,
-        Run(
-            id=id,
-            signal=job.signal,
-            design=job.design,
-            seed=job.seed,
-            status=status,
-            steps=training.step,
-            seconds=training.seconds,
-            parameters=count_parameters(network),
-            settings=job.settings.model_dump(),
-            metrics={**score.metrics, **found.metrics},
-            bands=score.bands,
-            curve=tuple(curve),
-            profiles=found.profiles,
-            layers=found.layers,
-        ),
-        save(network.state_dict()),
-    )
+            yield underway.looked(step)
+    yield underway.finished()
 
 
-class _Every:
+class Every:
     """Says when so many processor seconds of this thread have passed."""
 
     def __init__(self, seconds: float) -> None:
@@ -208,20 +265,6 @@ class _Every:
         now = time.thread_time()
         self.wait = self.seconds * max(1.0, (now - self.last) / CHEAP)
         self.last = now
-
-
-def _state(training: Training, id: str, curve: list[Moment]) -> bytes:
-    moments = [vars(moment) for moment in curve]
-    return to_bytes({"id": id, "training": training.state_dict(), "curve": moments})
-
-
-def _taken_up(training: Training, id: str, state: bytes | None) -> list[Moment]:
-    """Let a training go on from a state; return what was seen of the run until then."""
-    saved = None if state is None else from_bytes(state)
-    if saved is None or saved["id"] != id:
-        return []
-    training.load_state_dict(saved["training"])
-    return [Moment(**moment) for moment in saved["curve"]]
 
 
 def final_score(training: Training, split: Split, answer: nn.Module) -> tuple[Status, Score]:

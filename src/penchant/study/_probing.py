@@ -168,7 +168,9 @@ class Probing:
         if self.probes:
             draws = generator(self.seed, "probes")
             chosen = torch.randperm(len(self.split.inputs), generator=draws)[:SAMPLES].sort().values
-            self.inputs, self.targets = self.split.inputs[chosen], self.split.targets[chosen]
+            place = next(self.network.parameters()).device
+            self.inputs = self.split.inputs[chosen].to(place)
+            self.targets = self.split.targets[chosen].to(place)
         self.start = self._measured(self.probes)
 
     def looked(self, step: int) -> Mapping[str, float]:

@@ -27,13 +27,14 @@ from penchant.study._profiles import default_folder
 from penchant.study._question import questions, shown_metric, target_question
 from penchant.study._results import Results
 from penchant.study._signals import Signal, listed, load_signals
+from penchant.study._stacks import Stacks, at_once
 from penchant.study._store import MEMORY, Store
 from penchant.study._suited import suited
 from penchant.study._tuning import Tried, candidates, compared
 from penchant.study._verdicts import comparisons
 from penchant.study._warnings import early_warnings
 from penchant.study._width import with_widths
-from penchant.tasks import Task
+from penchant.training import usable_device
 
 Listener = Callable[[Event], None]
 
@@ -47,6 +48,9 @@ class Study:
             `load_labelled`) or as `Labelled`, any `Task`, or a list of these; ``"built-in"`` is a
             photograph that comes with scikit-image, ``"digits"`` scikit-learn's digits.
         out: the study's folder; without one, nothing is kept after the process ends.
+        device: where networks are trained: ``cpu``, one run a process, or ``cuda``, where runs of
+            one shape are trained as one program. A study's runs are all of one device: what was
+            done on another is kept in the folder, and not mixed in.
         words: the plan, in the words of `penchant compare` (see `Plan`): vary, designs, seeds,
             steps, size, held_out, noise, augment, tune, match, baseline, metric, margin, target,
             also, probes, judge, batch, family. What is not given follows from the kind of signal.
@@ -63,8 +67,15 @@ class Study:
     """
 
     def __init__(
-        self, signals: Signal | Sequence[Signal], *, out: str | Path | None = None, **words: Any
+        self,
+        signals: Signal | Sequence[Signal],
+        *,
+        out: str | Path | None = None,
+        device: str = "cpu",
+        **words: Any,
     ) -> None:
+        self.device = usable_device(device)
+        self._stacked = self.device.type != "cpu"
         several = listed(signals)
         self.plan = Plan.of(plan_words(several, words))
         self.folder = None if out is None else Path(out)
@@ -78,7 +89,12 @@ class Study:
 
     @classmethod
     def read(
-        cls, path: str | Path, *, out: str | Path | None = None, profile: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        out: str | Path | None = None,
+        profile: str | None = None,
+        device: str = "cpu",
     ) -> "Study":
         """Make the study that a TOML file describes.
 
@@ -87,6 +103,7 @@ class Study:
             out: the study's folder, by default the file's; for a file with profiles
                 ``NAME-PROFILE`` in the current folder.
             profile: which of the file's profiles, by default the first.
+            device: where networks are trained.
 
         Raises:
             PenchantError: the file is no study, or has no such profile.
@@ -94,7 +111,8 @@ class Study:
         path = Path(path)
         plan, signals = read_toml(path, profile)
         words = plan.model_dump(exclude_unset=True)
-        return cls(signals, out=default_folder(path, profile) if out is None else out, **words)
+        folder = default_folder(path, profile) if out is None else out
+        return cls(signals, out=folder, device=device, **words)
 
     def run(
         self, *, jobs: int = 1, on_event: Listener | None = None, fresh: bool = False
@@ -105,6 +123,7 @@ class Study:
 
         Args:
             jobs: processes; with more than one, a script needs ``if __name__ == "__main__":``.
+                An accelerator takes one.
             on_event: called with each look at a run and each finished one.
             fresh: delete what another study left in the folder.
 
@@ -113,7 +132,9 @@ class Study:
         """
         if jobs < 1:
             raise PenchantError(f"jobs={jobs}: at least 1 process is needed")
-        with self._opened(fresh) as store, _executor(jobs, self.tasks) as executor:
+        if jobs > 1 and self._stacked:
+            raise PenchantError(f"jobs={jobs}: on {self.device} one process does all runs")
+        with self._opened(fresh) as store, self._executor(jobs) as executor:
             self._perform(self.pilot_jobs, store, executor, on_event)
             self._perform(self.run_jobs(store), store, executor, on_event)
             store.set_fact("finished", store.fact("finished") or _now())
@@ -176,7 +197,11 @@ class Study:
 
     def estimate(self, *, jobs: int = 1) -> float:
         """Estimate the wall seconds of the whole study by timing a few steps of each design."""
-        return seconds_of(self.jobs, self.tasks, jobs)
+        return seconds_of(self.jobs, self.tasks, self.at_once(jobs), self.device)
+
+    def at_once(self, jobs: int = 1) -> int:
+        """Say how many runs are at work together: a process each, or those of a stack."""
+        return at_once(self.jobs, self.tasks) if self._stacked else jobs
 
     @property
     def comparisons(self) -> int:
@@ -240,6 +265,7 @@ class Study:
             metric=_pilot_metric(self.shown.name) if validation else self.shown.name,
             validation=validation,
             probes=() if validation else tuple(self.plan.probes),
+            path=f"stacks on {self.device.type}" if self._stacked else "",
         )
 
     def _id(self, job: Job) -> str:
@@ -265,6 +291,16 @@ class Study:
             if self.folder is not None:
                 _folder.write_plan(self.folder, self.plan, self.paths)
             yield store
+
+    @contextmanager
+    def _executor(self, jobs: int) -> Iterator[Executor]:
+        if self._stacked:
+            yield Stacks(self.device)
+        elif jobs == 1:
+            yield in_process
+        else:
+            with closing(Pool(jobs, self.tasks)) as pool:
+                yield pool
 
     def _perform(
         self, jobs: Sequence[Job], store: Store, executor: Executor, on_event: Listener | None
@@ -321,15 +357,6 @@ class Study:
             f"{self.plan.seeds} seeds, {self.plan.steps} steps, {self.plan.tune} pilots.</p>"
             f"<ul>{rows}</ul>"
         )
-
-
-@contextmanager
-def _executor(jobs: int, tasks: Sequence[Task]) -> Iterator[Executor]:
-    if jobs == 1:
-        yield in_process
-        return
-    with closing(Pool(jobs, tasks)) as pool:
-        yield pool
 
 
 def _pilot_metric(name: str) -> str:
