@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from cli.conftest import TINY, Command, Outcome, draw
 from PIL import Image
 from safetensors.numpy import save_file
@@ -235,6 +236,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("--metric", "psnr_heldout"): ("did you mean 'psnr_held_out'?",),
     ("--margin", "0"): ("margin=0",),
     ("--jobs", "0"): ("jobs=0",),
+    ("--device", "gpu"): ("device='gpu'", "cpu, or cuda"),
     ("--sede", "3"): ("--sede", "--seeds"),
     ("--seeds",): ("--seeds", "requires an argument"),
 }
@@ -243,6 +245,13 @@ WORDS: dict[tuple[str, ...], tuple[str, ...]] = {
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
 def test_words(penchant: Command, here: Path, photo: Path, words: tuple[str, ...]) -> None:
     _said(penchant("compare", photo, "--size", 16, *words), *WORDS[words])
+    assert _contents(here) == {}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="an accelerator is here")
+def test_an_accelerator_that_is_not_there(penchant: Command, here: Path, photo: Path) -> None:
+    for command in (("compare", photo), ("fit", photo, "-o", "a.safetensors")):
+        _said(penchant(*command, "--device", "cuda"), "device='cuda'", "no accelerator")
     assert _contents(here) == {}
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from penchant.cli._options import DryRun, Fresh, Jobs, Out, option
+from penchant.cli._options import Device, DryRun, Fresh, Jobs, Out, option
 
 
 def compare(
@@ -158,6 +158,7 @@ def compare(
         ),
     ] = False,
     jobs: Jobs = None,
+    device: Device = None,
     out: Out = None,
     fresh: Fresh = False,
     dry_run: DryRun = False,
@@ -190,7 +191,8 @@ def compare(
     }
     given = {name: value for name, value in words.items() if value is not None}
     named = list(signals or ())
-    study = Study(named or BUILT_IN, out=out or default_folder(named), **given)
+    folder = out or default_folder(named)
+    study = Study(named or BUILT_IN, out=folder, device=device or "cpu", **given)
     conduct(study, jobs=jobs, fresh=fresh, dry_run=dry_run)
 
 

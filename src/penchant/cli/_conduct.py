@@ -25,7 +25,9 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     """
     folder = study.folder
     assert folder is not None, "the command line's studies have a folder"
-    several = workers(jobs)
+    on_cpu = study.device.type == "cpu"
+    # On an accelerator one process trains many runs at once.
+    several = workers(jobs) if on_cpu or jobs is not None else 1
     if not dry_run:
         check_folder(folder)
     left = study.jobs if fresh else study.remaining_jobs()
@@ -42,7 +44,8 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     _say_notices(study, screen)
     if left:  # else they are said with the results
         say_warnings(study.warnings, [task.name for task in study.tasks], screen)
-    tally = Tally(study.jobs, left, seconds, several)
+    place = [] if on_cpu else ["--device", str(study.device)]
+    tally = Tally(study.jobs, left, seconds, study.at_once(several))
     try:
         with watch(tally, study.shown.unit) as view:
             results = study.run(jobs=several, on_event=view, fresh=fresh)
@@ -52,7 +55,7 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     except KeyboardInterrupt:
         option = [] if jobs is None else ["--jobs", str(jobs)]
         raise Interrupted(
-            f"interrupted; {tally.kept()} are kept. To go on: {_again(folder, *option)}"
+            f"interrupted; {tally.kept()} are kept. To go on: {_again(folder, *option, *place)}"
         ) from None
     closing(results, screen)
     screen.print()
@@ -60,7 +63,7 @@ def conduct(study: Study, *, jobs: int | None, fresh: bool, dry_run: bool) -> No
     for name, value in (
         ("report", folder / REPORT),
         ("runs", folder / RESULTS),
-        ("again", _again(folder, "--out", str(elsewhere))),
+        ("again", _again(folder, "--out", str(elsewhere), *place)),
     ):
         screen.print(f"{name:<8}{value}", soft_wrap=True)  # unbroken, to be copied
 

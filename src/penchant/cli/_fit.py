@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from penchant.cli._errors import Interrupted
-from penchant.cli._options import option
+from penchant.cli._options import Device, option
 from penchant.cli._words import duration
 from penchant.cli._words import size as bytes_size
 from penchant.errors import PenchantError
@@ -78,6 +78,7 @@ def fit(
         ),
     ] = None,
     seed: Annotated[int | None, option("N", "Of the initial draws.", default=0)] = None,
+    device: Device = None,
 ) -> None:
     """Fit one network to one signal and keep it in a file."""
     from penchant.cli._output import check_file
@@ -97,7 +98,12 @@ def fit(
         task = fit_task(signal, size, held_out, words)
     for notice in task.notices:
         typer.echo(f"{task.name}: {notice}")
-    options: dict[str, Any] = {"design": words, "target_db": target_db, "seed": seed}
+    options: dict[str, Any] = {
+        "design": words,
+        "target_db": target_db,
+        "seed": seed,
+        "device": device,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     usual = usual_fit(task.header.kind, words, held_out)
     budget = usual.steps if steps is None else steps

@@ -17,6 +17,14 @@ def option(metavar: str, help: str, *names: str, default: object = None) -> Any:
 
 
 Jobs = Annotated[int | None, option("N", "Processes, one thread each.", default="as many as cores")]
+Device = Annotated[
+    str | None,
+    option(
+        "NAME",
+        "Where networks are trained: cpu, or cuda, an accelerator.",
+        default="cpu",
+    ),
+]
 Out = Annotated[Path | None, option("DIR", "The study's folder.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Overwrite the study that is in the folder.")]
 DryRun = Annotated[

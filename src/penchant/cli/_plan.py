@@ -29,10 +29,13 @@ def summary(study: Study, left: list[Job], seconds: float, jobs: int) -> str:
     runs = counted(len(left) - pilots, "run") + (
         f" after {counted(pilots, 'pilot')}" if pilots else ""
     )
+    where_run = (
+        f"with {counted(jobs, 'job')}" if study.device.type == "cpu" else f"on {study.device}"
+    )
     rest = " to go" if len(left) < len(study.jobs) else ""
     return (
         f"{work}: {runs}{rest}, {counted(plan.steps, 'step')} each, about {duration(seconds)} "
-        f"with {counted(jobs, 'job')}."
+        f"{where_run}."
     )
 
 

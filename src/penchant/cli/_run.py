@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from penchant.cli._options import DryRun, Fresh, Jobs, Out, option
+from penchant.cli._options import Device, DryRun, Fresh, Jobs, Out, option
 
 
 def run(
@@ -15,6 +15,7 @@ def run(
         option("NAME", "Which of the file's profiles, such as quick.", default="its first"),
     ] = None,
     jobs: Jobs = None,
+    device: Device = None,
     out: Out = None,
     fresh: Fresh = False,
     dry_run: DryRun = False,
@@ -23,4 +24,5 @@ def run(
     from penchant.cli._conduct import conduct
     from penchant.study import Study
 
-    conduct(Study.read(plan, out=out, profile=profile), jobs=jobs, fresh=fresh, dry_run=dry_run)
+    study = Study.read(plan, out=out, profile=profile, device=device or "cpu")
+    conduct(study, jobs=jobs, fresh=fresh, dry_run=dry_run)
