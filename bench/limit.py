@@ -4,9 +4,12 @@ A workload's operations are counted by kind: matrix products, transcendental fun
 bytes that have to come from memory and go back, at least: samples, parameters with what the
 optimiser keeps of them, and what autograd saves for its way back; not what a cache could have held.
 Products and functions are done by the same units, one after the other; memory can be waited for
-meanwhile. So the limit is the longer of the two, and the share is limit over measured time. Beside
-that stand calls, each at the price of one that does next to nothing. A workload is bound by the
-kind that has the largest part of its time; what no kind explains are passes over buffers.
+meanwhile. So the limit is the longer of the two, with products at the faster of torch.mm and
+oneDNN, and the share is limit over measured time.
+
+A workload is bound by the kind that has the largest part of its time, where products count at
+torch.mm's rate and calls at the price of one that does next to nothing; what no kind explains are
+passes over buffers.
 
 All workloads run on one thread, in turns, in processor seconds.
 """
@@ -53,10 +56,10 @@ class Workload:
     memory: float = 0.0
     """Bytes, at least."""
 
-    def seconds(self, can: Rates) -> dict[str, float]:
-        """Return what each kind takes at the limit."""
+    def seconds(self, can: Rates, product: float) -> dict[str, float]:
+        """Return what each kind takes, with float32 products at a given rate."""
         return {
-            "matrix products": self.products / can.sgemm + self.halves / can.half,
+            "matrix products": self.products / product + self.halves / can.half,
             "transcendentals": self.sines / can.sines + self.exponentials / can.exponentials,
             "memory": self.memory / can.memory,
         }
@@ -64,17 +67,12 @@ class Workload:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a workload makes of the machine."""
+    """What a workload makes of the machine, in seconds."""
 
+    limit: float
     kinds: dict[str, float]
-    """Seconds at the limit by kind; calls beside them."""
+    """By kind, calls among them, with products at torch.mm's rate."""
     measured: float
-
-    @property
-    def limit(self) -> float:
-        return max(
-            self.kinds["matrix products"] + self.kinds["transcendentals"], self.kinds["memory"]
-        )
 
     @property
     def share(self) -> float:
@@ -83,10 +81,14 @@ class Reached:
     @property
     def bound_by(self) -> str:
         """Name the kind with the largest part of the time, and that part."""
-        rest = self.measured - self.limit - self.kinds["calls"]
+        rest = self.measured - _at_once(self.kinds) - self.kinds["calls"]
         parts = {**self.kinds, "passes over buffers": rest}
         word = max(parts, key=lambda kind: parts[kind])
-        return f"{word} ({parts[word] / self.measured:.0%} of its time)"
+        return f"{word} ({min(parts[word] / self.measured, 1):.0%} of its time)"
+
+
+def _at_once(kinds: dict[str, float]) -> float:
+    return max(kinds["matrix products"] + kinds["transcendentals"], kinds["memory"])
 
 
 class _Calls(TorchDispatchMode):
@@ -240,8 +242,9 @@ def workloads() -> Iterator[Callable[[], Workload]]:
 def reach(workload: Workload, can: Rates, turns: int) -> Reached:
     """Measure a workload, and what it is made of."""
     taken = interleaved([workload.work], turns).median(0)
-    kinds = {**workload.seconds(can), "calls": calls_of(workload.work) * can.call}
-    return Reached(kinds, taken)
+    limit = _at_once(workload.seconds(can, can.product))
+    calls = calls_of(workload.work) * can.call
+    return Reached(limit, {**workload.seconds(can, can.sgemm), "calls": calls}, taken)
 
 
 def row(workload: Workload, found: Reached) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 from turns import seconds, threads
 
 SIDE = 2048
@@ -28,15 +29,23 @@ class Rates:
     """Of one thread or of all, each in units a second but for `call`."""
 
     sgemm: float
-    """Floating-point operations, a multiplication and an addition being two."""
+    """Floating-point operations by torch.mm, a multiplication and an addition being two."""
+    onednn: float
+    """The same by oneDNN, the library that torch has its convolutions from. Which is faster depends
+    on the processor: the BLAS of torch's build may take a lesser path on another maker's."""
     half: float
-    """The same in bfloat16."""
+    """In bfloat16, by torch.mm."""
     memory: float
     """Bytes read and written; what a cache fetches before it writes is not counted."""
     sines: float
     exponentials: float
     call: float
     """Seconds that a call of a torch operation takes for itself."""
+
+    @property
+    def product(self) -> float:
+        """What float32 products can reach at best."""
+        return max(self.sgemm, self.onednn)
 
 
 def quickest(work: Callable[[], object], clock: Callable[[], float], turns: int) -> float:
@@ -57,6 +66,7 @@ def measure(count: int = 1, turns: int = 7, scale: int = 1) -> Rates:
     with threads(count):
         return Rates(
             sgemm=_products(torch.float32, clock, turns, SIDE // scale),
+            onednn=_onednn(clock, turns, SIDE // scale),
             half=_products(torch.bfloat16, clock, turns, SIDE // scale),
             memory=_memory(clock, turns, FAR_BEYOND_CACHE // scale),
             sines=_elements(_sine, count, clock, turns),
@@ -68,6 +78,13 @@ def measure(count: int = 1, turns: int = 7, scale: int = 1) -> Rates:
 def _products(dtype: torch.dtype, clock: Callable[[], float], turns: int, side: int) -> float:
     left, right, out = (torch.rand(side, side).to(dtype) for _ in range(3))
     return 2 * side**3 / quickest(lambda: torch.mm(left, right, out=out), clock, turns)
+
+
+def _onednn(clock: Callable[[], float], turns: int, side: int) -> float:
+    if not torch.backends.mkldnn.is_available():
+        return 0.0
+    left, right = (torch.rand(side, side).to_mkldnn() for _ in range(2))
+    return 2 * side**3 / quickest(lambda: F.linear(left, right), clock, turns)
 
 
 def _memory(clock: Callable[[], float], turns: int, size: int) -> float:
@@ -126,8 +143,9 @@ def cores() -> int:
 def table(one: Rates, every: Rates | None, count: int) -> str:
     """Lay the machine's rates out as Markdown."""
     rows = [
-        ("matrix products, float32", "GFLOP/s", lambda r: r.sgemm / 1e9),
-        ("matrix products, bfloat16", "GFLOP/s", lambda r: r.half / 1e9),
+        ("matrix products, float32, torch.mm", "GFLOP/s", lambda r: r.sgemm / 1e9),
+        ("matrix products, float32, oneDNN", "GFLOP/s", lambda r: r.onednn / 1e9),
+        ("matrix products, bfloat16, torch.mm", "GFLOP/s", lambda r: r.half / 1e9),
         ("memory, a = b + s·c", "GB/s", lambda r: r.memory / 1e9),
         ("sines, float32", "G/s", lambda r: r.sines / 1e9),
         ("exponentials, float32", "G/s", lambda r: r.exponentials / 1e9),
