@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import divergences
+import divergence_cost
 import gradients
 import scanning
 import streaming
@@ -86,7 +86,7 @@ def step(optimizer: str) -> Pair:
 
 def scan() -> Pair:
     """Pair a scan with the network's own way, window by window in blocks."""
-    divergences.keep_memory()
+    divergence_cost.keep_memory()
     mlp = ScanningMLP(1, [(16, 2, 2)] * 6)
     dense = mlp.to_conv(stride=1)
     signal = torch.randn(1, 1, 20_000, generator=torch.Generator().manual_seed(0))
@@ -120,7 +120,7 @@ def streamed() -> Pair:
 
 def loss(name: str, link: str, own: Callable[[Tensor, Tensor], Tensor]) -> Pair:
     """Pair a divergence's value and gradient, checks included, with those of torch's own loss."""
-    divergences.keep_memory()
+    divergence_cost.keep_memory()
     ours = divergence(name, link=link)  # type: ignore[arg-type]
     # In the second-level cache, which is a core's own: a third one is shared with other programs.
     samples, outputs = 10_000, 10
@@ -131,7 +131,7 @@ def loss(name: str, link: str, own: Callable[[Tensor, Tensor], Tensor]) -> Pair:
     def passes(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], None]:
         def many() -> None:
             for _ in range(100):
-                divergences.gradient(function, output, target)
+                divergence_cost.gradient(function, output, target)
 
         return many
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradients
-import probes
+import probe_cost
 import rates
 import torch
 from rates import Rates
@@ -168,13 +168,13 @@ def resnet() -> Workload:
     """Describe a step of ResNet-20, as `probes` measures it."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    network, pictures, classes = probes.setting(channels_last=False)
-    step = probes.stepper(network, pictures, classes, None)
+    network, pictures, classes = probe_cost.setting(channels_last=False)
+    step = probe_cost.stepper(network, pictures, classes, None)
     with FlopCounterMode(display=False) as counted:
         step()
     kept = saved_bytes(step, network)
     return Workload(
-        f"ResNet-20: step of {probes.BATCH} pictures with momentum",
+        f"ResNet-20: step of {probe_cost.BATCH} pictures with momentum",
         step,
         products=counted.get_total_flops(),
         memory=2 * kept + FLOAT * MOMENTUM_PASSES * parameters(network),

@@ -7,11 +7,11 @@ are a command of their own, `make bench-peers`.
 import argparse
 from pathlib import Path
 
-import divergences
+import divergence_cost
 import gradients
 import limit
 import machine
-import probes
+import probe_cost
 import scanning
 import streaming
 
@@ -25,10 +25,10 @@ def main() -> None:
     parts = [f"Machine: {machine.describe()}."]
     parts += ["## The limit", limit.table(given.turns)]
     parts += ["## Gradients", gradients.table(given.turns)]
-    parts += ["## Probes", probes.table()]
+    parts += ["## Probes", probe_cost.table()]
     parts += ["## Streaming", streaming.table()]
     # Last, since they change how the process allocates.
-    parts += ["## Divergences", divergences.table(given.turns)]
+    parts += ["## Divergences", divergence_cost.table(given.turns)]
     parts += ["## Scanning", scanning.table()]
     text = "\n\n".join(parts) + "\n"
     OUT.parent.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ times are medians over the turns, ratios medians of the turns'.
 import argparse
 
 import torch
-from divergences import keep_memory
+from divergence_cost import keep_memory
 from torch import Tensor, nn
 from turns import interleaved
 

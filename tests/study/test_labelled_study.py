@@ -299,7 +299,9 @@ def test_estimate_times_data_of_another_shape_anew(monkeypatch: pytest.MonkeyPat
     from penchant.study import _estimate
 
     timed: list[int] = []
-    monkeypatch.setattr(_estimate, "_seconds", lambda job, task: timed.append(task.inputs) or 1.0)
+    monkeypatch.setattr(
+        _estimate, "_seconds", lambda job, task, device: timed.append(task.inputs) or 1.0
+    )
     narrow, wide = blobs(features=2), replace(blobs(features=9), name="wide")
     Study([narrow, wide], designs=[{}], seeds=2, tune=0).estimate()
     assert timed == [2, 9]

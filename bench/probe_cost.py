@@ -97,7 +97,7 @@ def every_16th(channels_last: bool, turns: int) -> list[float]:
 
 def peak(watched: bool) -> float:
     """MB of a fresh process after three steps."""
-    code = f"import probes; probes.three({watched})"
+    code = f"import probe_cost; probe_cost.three({watched})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
