@@ -72,7 +72,7 @@ def test_a_pairs_ratio_is_ours_over_the_reference() -> None:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_both_sides_of_a_pair_do_the_same_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard.divergences, "keep_memory", lambda: None)  # for the other tests
+    monkeypatch.setattr(guard.divergence_cost, "keep_memory", lambda: None)  # for the other tests
     pair = PAIRS[name]()
     ours, reference = pair.ours(), pair.reference()
     if isinstance(ours, torch.Tensor):
