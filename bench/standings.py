@@ -22,12 +22,16 @@ def cell(runs: Sequence[Run], target: float, cap: float) -> str:
     seconds = median(runs, target, "seconds")
     if math.isfinite(seconds):
         return f"{seconds:.1f} ({median(runs, target, 'processor'):.1f})"
-    # The first run alone chased it: a repeat is not asked for what the first did not reach.
-    first = runs[0]
-    score = "" if first["psnr"] is None else f" ({first['psnr']:.1f} dB)"
-    if first["end"] == "cap":
+    failed = _failed(runs, target)
+    score = "" if failed["psnr"] is None else f" ({failed['psnr']:.1f} dB)"
+    if failed["end"] == "cap":
         return f"> {cap:g}{score}"
-    return f"{first['end']} at {first['seconds']:.1f}{score}"
+    return f"{failed['end']} at {failed['seconds']:.1f}{score}"
+
+
+def _failed(runs: Sequence[Run], target: float) -> Run:
+    """Return the first run that did not come to a target."""
+    return next(run for run in runs if f"{target:g}" not in run["reached"])
 
 
 def times(theirs: Sequence[Run], ours: Sequence[Run], target: float, cap: float) -> str:
@@ -37,7 +41,7 @@ def times(theirs: Sequence[Run], ours: Sequence[Run], target: float, cap: float)
         return "–"
     if math.isfinite(long):
         return f"{long / short:.1f}×"
-    return f"> {cap / short:.0f}×" if theirs[0]["end"] == "cap" else "never"
+    return f"> {cap / short:.0f}×" if _failed(theirs, target)["end"] == "cap" else "never"
 
 
 def line(job: dict[str, Any], found: Run) -> str:

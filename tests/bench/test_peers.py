@@ -133,6 +133,9 @@ def test_standings_of_runs_that_ended_or_were_capped() -> None:
     ]
     assert standings.median([*two, *capped], 35, "seconds") == 90
     assert standings.cell([*capped, *capped, *two], 35, 1200).startswith("> 1200")
+    # A first run that came to it, and two repeats that did not.
+    assert standings.cell([two[0], *capped, *capped], 35, 1200) == "> 1200 (33.3 dB)"
+    assert standings.times([two[0], *ended, *ended], mine, 35, 1200) == "never"
 
 
 def test_all_contestants_run(tmp_path: Path) -> None:
