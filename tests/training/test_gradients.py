@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from penchant.divergences import L2, Divergence
 from penchant.nn import ACTIVATIONS, ENCODINGS, CoordinateNet, Encoding, OneBlob, Sine
 from penchant.training import AutogradGradient, Gradient, gradient_of
+from penchant.training._products import SMALL
 
 CLOSED = [name for name, member in ACTIVATIONS.items() if member.closed_form]
 BLOCK = 16
@@ -91,6 +92,11 @@ def test_closed_form_equals_autograd(activation: str, encoding: str, depth: int)
 @pytest.mark.parametrize("activation", CLOSED)
 def test_closed_form_equals_autograd_in_single_precision(activation: str) -> None:
     hold_to_plain(CoordinateNet(2, 3, width=32, activation=activation), 1e-5)
+
+
+@pytest.mark.parametrize("activation", CLOSED)
+def test_so_it_does_where_products_are_onednns(activation: str) -> None:
+    hold_to_plain(CoordinateNet(2, 3, width=SMALL, activation=activation), 1e-5, 64, samples=200)
 
 
 @pytest.mark.usefixtures("double")

@@ -24,7 +24,7 @@ from penchant.study._results import Moment, Run, Status
 from penchant.tasks import Score, Split, Task, evaluate
 from penchant.training import Recipe, Training, from_bytes, one_thread, to_bytes
 
-NUMERICS = 2
+NUMERICS = 3
 """Raised whenever the same job would give other numbers."""
 
 LOOKS = 16

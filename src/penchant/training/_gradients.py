@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from penchant.divergences import Divergence
 from penchant.nn import CoordinateNet, PictureNet, TiledNet
 from penchant.training._gradient import Gradient
+from penchant.training._products import accumulate_, linear
 from penchant.training._threads import one_thread
 from penchant.training._tiled_gradient import TiledGradient
 
@@ -140,7 +141,7 @@ class _Lane:
             self.layers, self.network.activations, self.values, self.slopes, strict=True
         ):
             z = self._buffer(0, len(inputs), layer.out_features)
-            torch.addmm(layer.bias, below, layer.weight.t(), out=z)
+            z = linear(below, layer.weight, layer.bias, out=z)
             value, slope = value[: len(inputs)], slope[: len(inputs)]
             activation.value_and_derivative_(z, value, slope)  # type: ignore[operator]
             below = value
@@ -159,7 +160,7 @@ class _Lane:
                 # The two halves of the scratch take turns: a product cannot write over its input.
                 turn = (len(self.layers) - index) % 2
                 lower = self._buffer(turn, len(inputs), layer.in_features)
-                gradient = torch.mm(gradient, layer.weight, out=lower)
+                gradient = linear(gradient, layer.weight.t(), None, out=lower)
         if self.learned:
             backward(gradient, self.gradients[: self.learned])
         return float(self.divergence(output, targets))
@@ -167,11 +168,7 @@ class _Lane:
     def _accumulate(self, layer: int, gradient: Tensor, below: Tensor) -> None:
         first = self.learned + 2 * layer
         weight, bias = self.gradients[first : first + 2]
-        if below.shape[1] < gradient.shape[1]:
-            # The same product the other way round: for two coordinates it is several times faster.
-            weight.add_(torch.mm(below.t(), gradient).t())
-        else:
-            weight.addmm_(gradient.t(), below)
+        accumulate_(weight, gradient, below)
         bias.add_(gradient.sum(0))
 
     def _buffer(self, half: int, rows: int, columns: int) -> Tensor:

@@ -19,6 +19,7 @@ from penchant.training._gradient import Gradient
 from penchant.training._gradients import gradient_of
 from penchant.training._optimizer import Optimizer, OptimizerName
 from penchant.training._stream import keyed_stream
+from penchant.training._threads import one_thread
 
 FAR = 1000.0
 """How many times its start a divergence has to be, to be far above it."""
@@ -151,8 +152,12 @@ class Training:
         for _ in range(steps):
             if self.finished:
                 break
+            # Torch's second thread spins for a while after it had a part of a batch to copy, on
+            # the core that the gradient's own thread is to have.
+            with one_thread():
+                batch = self._batch()
             with keyed_stream(self.seed, "forward", self.step, self.inputs.device):
-                self.divergence = self._gradient(*self._batch())
+                self.divergence = self._gradient(*batch)
             self.diverged = self._diverges()
             if self.diverged:
                 break
