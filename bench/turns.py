@@ -37,9 +37,11 @@ def interleaved(
     sides: Sequence[Callable[[], object]],
     turns: int,
     clock: Callable[[], float] = time.process_time,
+    *,
+    warm: bool = True,
 ) -> Sides:
-    """Let the sides take turns; a first round is not counted."""
-    for side in sides:
+    """Let the sides take turns; a first round is not counted, where one is wanted."""
+    for side in sides if warm else ():
         side()
     return Sides([[seconds(side, clock) for side in sides] for _ in range(turns)])
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from penchant.divergences import Divergence
+from penchant.training._memory import keep_freed_memory
 
 
 class Gradient(ABC):
@@ -16,6 +17,7 @@ class Gradient(ABC):
     """
 
     def __init__(self, network: nn.Module, divergence: Divergence, block: int) -> None:
+        keep_freed_memory()
         self.network = network
         self.divergence = divergence
         self.block = block

@@ -24,6 +24,10 @@ VALUES = 2**16
 """Numbers in a layer's buffer for a block of tiles: a few such buffers fit a core's cache."""
 
 
+PLACED = 2**20
+"""Samples whose tiles are found at a time."""
+
+
 @dataclass(frozen=True)
 class _Places:
     """Where a batch's samples lie: a row for each tile, filled up with the batch's first sample."""
@@ -35,22 +39,27 @@ class _Places:
 
     @classmethod
     def of(cls, network: TiledNet, inputs: Float[Tensor, "samples inputs"]) -> "_Places":
-        tiles, _ = network.located(inputs)
-        many, device = len(network.head.weight), tiles.device
+        many, device = len(network.head.weight), inputs.device
         along = torch.unravel_index(torch.arange(many, device=device), network.tiles)
         corners = network.corner + torch.stack(along, dim=1).to(inputs.dtype) * network.cell
+        # In pieces: what says of millions of samples where they lie is larger than themselves.
+        pieces = inputs.split(PLACED)
+        tiles = torch.cat([network.located(piece)[0].int() for piece in pieces])
         counts = torch.bincount(tiles, minlength=many)
         most = max(1, int(counts.max()))
-        order = tiles.argsort(stable=True)
-        owners, first = tiles[order], counts.cumsum(0) - counts
-        slots = owners * most + torch.arange(len(order), device=device) - first[owners]
         samples = torch.zeros(many * most, dtype=torch.int32, device=device)
-        samples[slots] = order.int()
+        filled = torch.arange(many, device=device) * most
+        for start, piece in zip(range(0, len(tiles), PLACED), tiles.split(PLACED), strict=True):
+            owners, order = piece.long().sort(stable=True)
+            here = torch.bincount(owners, minlength=many)
+            slots = filled[owners] + torch.arange(len(order), device=device)
+            slots -= (here.cumsum(0) - here)[owners]
+            samples[slots] = order.int() + start
+            filled += here
         shares = None
         if int(counts.min()) < most:
-            shares = inputs.new_zeros(many * most)
-            shares[slots] = 1 / counts[owners].to(shares.dtype)
-            shares = shares.view(many, most, 1)
+            full = torch.arange(most, device=device) < counts[:, None]
+            shares = (full / counts[:, None].clamp_min(1).to(inputs.dtype))[..., None]
         return cls(samples.view(many, most), shares, corners[:, None])
 
 
