@@ -14,6 +14,7 @@ import machine
 import probe_cost
 import scanning
 import streaming
+import study_cost
 
 OUT = Path(__file__).parent / "out" / "benchmarks.md"
 
@@ -25,6 +26,7 @@ def main() -> None:
     parts = [f"Machine: {machine.describe()}."]
     parts += ["## The limit", limit.table(given.turns)]
     parts += ["## Gradients", gradients.table(given.turns)]
+    parts += ["## Studies", study_cost.table()]
     parts += ["## Probes", probe_cost.table()]
     parts += ["## Streaming", streaming.table()]
     # Last, since they change how the process allocates.

@@ -41,7 +41,7 @@ def by_loop(seeds: int = SEEDS, steps: int = STEPS, size: int = SIZE) -> None:
         activation, _, encoding = name.partition("+")
         for seed in range(seeds):
             network = CoordinateNet(
-                2, 3, WIDTH, activation=activation, encoding=encoding or "none", seed=seed
+                2, 3, width=WIDTH, activation=activation, encoding=encoding or "none", seed=seed
             )
             optimizer = torch.optim.Adam(network.parameters(), 1e-3)
             for _ in range(steps):
