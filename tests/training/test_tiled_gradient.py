@@ -7,7 +7,15 @@ from torch import Tensor
 from penchant.divergences import L1, L2, BinaryKL, Divergence
 from penchant.nn import ACTIVATIONS, TiledNet
 from penchant.randomness import generator
-from penchant.training import BatchedMuon, Optimizer, Recipe, TiledGradient, Training, gradient_of
+from penchant.training import (
+    BatchedMuon,
+    Optimizer,
+    Recipe,
+    TiledGradient,
+    Training,
+    _tiled_gradient,
+    gradient_of,
+)
 from penchant.training._batched_muon import orthogonal
 
 CLOSED = [name for name, member in ACTIVATIONS.items() if member.closed_form]
@@ -81,6 +89,41 @@ def test_other_samples_after_the_first_ones() -> None:
     gradient(inputs, targets)
     wanted, _ = by_tile(network, L2(), inputs[:50], targets[:50])
     assert gradient(inputs[:50], targets[:50]) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_other_targets_for_the_same_samples() -> None:
+    network, (inputs, targets) = net(), data(120)
+    gradient = TiledGradient(network, L2())
+    gradient(inputs, targets)
+    wanted, wanted_gradients = by_tile(network, L2(), inputs, 1 - targets)
+    assert gradient(inputs, 1 - targets) == pytest.approx(wanted, rel=1e-12)
+    for parameter, one in zip(network.parameters(), wanted_gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, one, rtol=1e-10, atol=1e-12)
+
+
+def test_samples_that_are_not_kept_are_learned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve tiles the first eleven are kept, or none."""
+    inputs, targets = data(200)
+    most = int(torch.bincount(net().located(inputs)[0]).max())
+    for kept in (11 * most, 0):
+        monkeypatch.setattr(_tiled_gradient, "KEPT", kept)
+        hold(net(), L2(), inputs, targets)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("block", [1, 300, 2**16])
+def test_blocks_are_all_tiles_shared_out_evenly(threads: int, block: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        blocks = TiledGradient(net(), L2(), block)._blocks(most=10)
+    finally:
+        torch.set_num_threads(before)
+    sizes = [one.stop - one.start for one in blocks]
+    assert [n for one in blocks for n in range(one.start, one.stop)] == list(range(12))
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= max(1, block // (10 * 6))
+    assert len(blocks) % threads == 0 or len(blocks) == 12
 
 
 def test_threads_change_no_bit() -> None:
