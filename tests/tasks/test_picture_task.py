@@ -278,3 +278,15 @@ def test_the_smallest_picture_can_be_asked_for_all():
 def test_a_picture_too_small_for_its_pattern_is_refused_at_once():
     with pytest.raises(PenchantError, match="2×2 samples: 0 seen and 4 held out"):
         PictureTask(Picture("tiny", VALUES[:2, :2]), "random:0.9")
+
+
+def test_where_all_is_seen_points_are_not_copied():
+    task = PictureTask(PICTURE)
+    assert task.split(0).inputs is task.points
+    assert not np.shares_memory(task.split(0).targets.numpy(), task.values)
+
+
+def test_a_score_says_whether_every_answer_is_finite():
+    split = PictureTask(PICTURE, "checkerboard").split(0)
+    assert split.score(network()).finite and split.score(network(), final=False).finite
+    assert not split.score(Broken()).finite and not split.constant_score().finite

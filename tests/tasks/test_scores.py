@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from penchant.tasks import band_edges, band_errors, psnr, ssim_map
-from penchant.tasks._scores import band_energies
+from penchant.tasks import _scores, band_edges, band_errors, psnr, ssim_map
+from penchant.tasks._scores import band_energies, mean_ssim, strips
 
 seeds = st.integers(0, 2**32 - 1)
 sides = st.integers(2, 20)
@@ -105,3 +105,64 @@ def test_an_error_of_the_mean_is_in_the_first_band():
 def test_a_band_without_signal_has_no_share():
     flat = np.full((8, 8, 1), 0.3)
     assert np.isnan(band_errors(flat + 0.1, flat)).all()
+
+
+def test_energies_are_of_what_is_left():
+    values, less = two(0, 9, 12, 3)
+    np.testing.assert_array_equal(band_energies(values, 8, less), band_energies(values - less))
+    mean = values.mean(axis=(0, 1))
+    np.testing.assert_array_equal(band_energies(values, 8, mean), band_energies(values - mean))
+
+
+# Large signals, in strips
+
+
+@given(shape=st.lists(st.integers(1, 50), min_size=1, max_size=3), most=st.integers(1, 2000))
+def test_strips_are_the_whole_grid_once(shape, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_scores, "WHOLE", most)
+        patch.setattr(_scores, "_STRIP", most // 4)
+        pieces = list(strips(shape))
+    assert [row for rows in pieces for row in range(rows.start, rows.stop)] == [*range(shape[0])]
+    assert len(pieces) == 1 or math.prod(shape) > most
+    in_a_row = math.prod(shape[1:])
+    if math.prod(shape) > most:
+        assert all((one.stop - one.start) * in_a_row <= max(most // 4, in_a_row) for one in pieces)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *[(40, 23, 3), (41, 24, 1), (7, 60, 1), (60, 7, 1), (5, 50, 3), (50, 4, 1)],
+        *[(300, 2), (301, 1), (20, 8, 9, 1), (9, 11, 12, 2)],
+    ],
+)
+@pytest.mark.parametrize("strip", [1, 60, 250])
+def test_a_signal_in_strips_scores_as_the_whole(shape, strip, monkeypatch):
+    prediction, truth = (one.astype(np.float32) for one in two(5, *shape))
+    parts = {"seen": two(6, *shape[:-1])[0] < 0.7}
+    parts["held_out"] = ~parts["seen"]
+
+    def scored():
+        psnrs = [psnr(prediction, truth, chosen) for chosen in parts.values()]
+        return psnrs, mean_ssim(prediction, truth, parts), band_errors(prediction, truth)
+
+    psnrs, similarity, errors = scored()
+    monkeypatch.setattr(_scores, "WHOLE", 100)
+    monkeypatch.setattr(_scores, "_STRIP", strip)
+    in_strips = scored()
+    assert in_strips[0] == pytest.approx(psnrs, rel=1e-12)
+    assert in_strips[1] == pytest.approx(similarity, abs=1e-12, nan_ok=True)
+    assert in_strips[2] == pytest.approx(errors, rel=1e-10, nan_ok=True)
+    whole = ssim_map(prediction, truth)
+    for part, chosen in parts.items():
+        assert psnrs[[*parts].index(part)] == psnr(prediction[chosen], truth[chosen])
+        assert similarity[part] == pytest.approx(whole[chosen].mean(), rel=1e-15, nan_ok=True)
+
+
+def test_a_band_without_signal_has_no_share_in_strips_either(monkeypatch):
+    monkeypatch.setattr(_scores, "WHOLE", 100)
+    x = np.arange(32)
+    wave = 0.5 + 0.3 * np.sin(2 * np.pi * 3 * x / 32)[None, :, None].repeat(32, axis=0)
+    errors = band_errors(wave + two(0, 32, 32, 1)[0], wave)
+    assert np.isfinite(errors[1]) and np.isnan(errors[2:]).all()

@@ -13,6 +13,7 @@ from penchant.tasks._data_sets import source_and_options as source_and_options
 from penchant.tasks._drawn import is_drawn as is_drawn
 from penchant.tasks._drawn import load_drawn as load_drawn
 from penchant.tasks._evaluate import evaluate as evaluate
+from penchant.tasks._evaluate import is_finite as is_finite
 from penchant.tasks._gaussian_classes import GaussianClasses as GaussianClasses
 from penchant.tasks._gaussian_classes import LinearLogits as LinearLogits
 from penchant.tasks._gaussian_classes import QuadraticLogits as QuadraticLogits
@@ -155,6 +156,7 @@ __all__ = [
     "grid_coordinates",
     "in_plane",
     "is_drawn",
+    "is_finite",
     "is_labelled",
     "is_posed",
     "is_sound",

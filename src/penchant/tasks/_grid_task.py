@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from penchant.divergences import Divergence, LinkName
 from penchant.errors import PenchantError
 from penchant.randomness import generator
-from penchant.tasks._evaluate import evaluate
+from penchant.tasks._evaluate import MANY, evaluate
 from penchant.tasks._held_out import HeldOut
-from penchant.tasks._scores import band_errors, psnr, ssim_map
+from penchant.tasks._scores import WHOLE, band_errors, mean_ssim, psnr
 from penchant.tasks._signed import signed_answering, signed_divergence, unsigned
 from penchant.tasks._task import Metric, Score, Split, Task
 
@@ -101,7 +101,7 @@ class GridTask(Task):
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
 
     def _fingerprint(self) -> str:
-        content = hashlib.blake2b(self.values.tobytes(), digest_size=16)
+        content = hashlib.blake2b(np.ascontiguousarray(self.values).data, digest_size=16)
         content.update(f"{self.values.shape} {self.held_out} version {_VERSION}".encode())
         if self.noise:
             content.update(f"noise {self.noise}".encode())
@@ -151,12 +151,12 @@ class GridTask(Task):
         Returns:
             Each part's metrics, by name with the part behind it.
         """
-        similarity = ssim_map(prediction, truth) if final else None
+        similarity = mean_ssim(prediction, truth, parts) if final else {}
         metrics: dict[str, float] = {}
         for part, chosen in parts.items():
-            metrics[f"psnr_{part}"] = psnr(prediction[chosen], truth[chosen])
-            if similarity is not None:
-                metrics[f"ssim_{part}"] = float(similarity[chosen].mean())
+            metrics[f"psnr_{part}"] = psnr(prediction, truth, chosen)
+            if part in similarity:
+                metrics[f"ssim_{part}"] = similarity[part]
         return metrics
 
     def estimate(self, truth: Float[np.ndarray, "*grid channels"], error: float) -> float:
@@ -211,15 +211,17 @@ class GridTask(Task):
         Returns:
             The split.
         """
-        held_out = self.held_out.mask(self.values.shape[:-1], seed).ravel()
-        seen, asked = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        held_out = self.held_out.mask(self.values.shape[:-1], seed)
+        seen = ~held_out
         if validation:
-            order = torch.randperm(len(seen), generator=generator(seed, "validation")).numpy()
-            fifth = max(1, round(len(seen) / 5))
-            asked, seen = np.sort(seen[order[:fifth]]), np.sort(seen[order[fifth:]])
+            samples = np.flatnonzero(seen)
+            order = torch.randperm(len(samples), generator=generator(seed, "validation")).numpy()
+            held_out = np.zeros_like(seen)
+            held_out.flat[samples[order[: max(1, round(len(samples) / 5))]]] = True
+            seen &= ~held_out
         shown = self._noisy(seed)
         # A pilot may know no more than training does: what it is asked about is noisy too.
-        return GridSplit(self, seen, asked, shown, shown if validation else self.values)
+        return GridSplit(self, seen, held_out, shown, shown if validation else self.values)
 
     def _noisy(self, seed: int) -> Float[np.ndarray, "*grid channels"]:
         if not self.noise:
@@ -256,8 +258,8 @@ class GridSplit(Split):
 
     Args:
         task: whose samples they are.
-        seen: indices of the training samples, in the order of the values.
-        held_out: indices of the samples that the held-out metrics ask about; may be empty.
+        seen: marks the training samples.
+        held_out: marks the samples that the held-out metrics ask about; may be none.
         shown: the signal as training sees it, with its noise.
         truth: the signal that held-out and seen metrics ask for.
 
@@ -265,8 +267,6 @@ class GridSplit(Split):
         inputs: the training samples' coordinates.
         targets: their values in [-1, 1].
         training_mean: the mean of the targets, one number a channel.
-        seen: as given.
-        held_out: as given.
     """
 
     training_mean: Float[Tensor, "outputs"]
@@ -274,17 +274,31 @@ class GridSplit(Split):
     def __init__(
         self,
         task: GridTask,
-        seen: Int[np.ndarray, "seen"],
-        held_out: Int[np.ndarray, "held_out"],
+        seen: Bool[np.ndarray, "*grid"],
+        held_out: Bool[np.ndarray, "*grid"],
         shown: Float[np.ndarray, "*grid channels"],
         truth: Float[np.ndarray, "*grid channels"],
     ) -> None:
-        self.seen, self.held_out = seen, held_out
+        marked = {"held_out": held_out, "seen": seen}
+        self._parts = {part: chosen for part, chosen in marked.items() if chosen.any()}
         self._task, self._shown, self._truth = task, shown, truth
-        self.inputs = task.points[torch.from_numpy(seen)]
-        chosen = shown.reshape(-1, task.outputs)[seen]
-        self.targets = torch.from_numpy(task.to_targets(chosen))
-        self.training_mean = self.targets.double().mean(dim=0).float()
+        points, chosen = task.points, shown.reshape(-1, task.outputs)
+        if not seen.all():  # else nothing is copied, since the whole is large
+            points, chosen = points[torch.from_numpy(seen.ravel())], shown[seen]
+        self.inputs = points
+        self.targets = torch.from_numpy(np.require(task.to_targets(chosen), requirements="W"))
+        total = sum(part.double().sum(dim=0) for part in torch.split(self.targets, WHOLE))
+        self.training_mean = torch.as_tensor(total / len(self.targets)).float()
+
+    @property
+    def seen(self) -> Int[np.ndarray, "seen"]:
+        """Indices of the training samples, in the order of the values."""
+        return np.flatnonzero(self._parts["seen"])
+
+    @property
+    def held_out(self) -> Int[np.ndarray, "held_out"]:
+        """Indices of the samples that the held-out metrics ask about; may be empty."""
+        return np.flatnonzero(self._parts.get("held_out", ()))
 
     def reconstruct(self, network: nn.Module) -> Float[np.ndarray, "*grid channels"]:
         """Draw the whole signal.
@@ -298,6 +312,11 @@ class GridSplit(Split):
         Raises:
             PenchantError: the network answers with another number of channels.
         """
+        answered = self._answered(network)
+        return self._constant() if answered is None else answered
+
+    def _answered(self, network: nn.Module) -> Float[np.ndarray, "*grid channels"] | None:
+        """Return the whole signal as the network has it; None if an answer is not finite."""
         points = self._task.points
         outputs = evaluate(network, points)
         if outputs.shape != (len(points), self._task.outputs):
@@ -306,9 +325,12 @@ class GridSplit(Split):
                 f"{tuple(outputs.shape)}; this {self._task.noun} needs "
                 f"{(len(points), self._task.outputs)}: one number a channel"
             )
-        if not bool(outputs.isfinite().all()):
-            return self._constant()
-        return self._values(outputs)
+        pieces = torch.split(outputs, MANY)
+        if not all(bool(piece.isfinite().all()) for piece in pieces):
+            return None
+        for piece in pieces:  # written over, since the whole is large
+            piece.copy_(self._values(piece))
+        return outputs.float().reshape(self._truth.shape).numpy()
 
     def score(self, network: nn.Module, *, final: bool = True) -> Score:
         """Score a network with one pass over the whole signal.
@@ -320,7 +342,10 @@ class GridSplit(Split):
         Returns:
             The scores; those of the constant answer if any of the network's is not finite.
         """
-        return self._score(self.reconstruct(network), final)
+        answered = self._answered(network)
+        if answered is None:
+            return self._score(self._constant(), final)
+        return replace(self._score(answered, final), finite=True)
 
     def estimate(self, error: float) -> float | None:
         """Return the watched seen metric at an error; see `Split.estimate`."""
@@ -344,19 +369,12 @@ class GridSplit(Split):
         return self._score(self._constant(), final=True)
 
     def _constant(self) -> Float[np.ndarray, "*grid channels"]:
-        return self._values(self.training_mean.expand(len(self._task.points), -1))
+        constant = self._values(self.training_mean).numpy()
+        return np.ascontiguousarray(np.broadcast_to(constant, self._truth.shape))
 
-    def _values(
-        self, outputs: Float[Tensor, "samples channels"]
-    ) -> Float[np.ndarray, "*grid channels"]:
-        values = self._task.to_values(outputs).clamp(self._task.lowest, 1).float()
-        return values.reshape(self._truth.shape).numpy()
+    def _values(self, outputs: Float[Tensor, "*samples channels"]) -> Tensor:
+        return self._task.to_values(outputs).clamp(self._task.lowest, 1)
 
     def _score(self, prediction: Float[np.ndarray, "*grid channels"], final: bool) -> Score:
-        parts = {}
-        for part, samples in (("held_out", self.held_out), ("seen", self.seen)):
-            if len(samples):
-                parts[part] = np.zeros(self._truth.shape[:-1], bool)
-                parts[part].flat[samples] = True
-        metrics = self._task.scores(prediction, self._truth, parts, final=final)
+        metrics = self._task.scores(prediction, self._truth, self._parts, final=final)
         return Score(metrics, band_errors(prediction, self._truth))

@@ -74,8 +74,8 @@ def lattice(
     axes = []
     for (low, high), count, cells, length in zip(borders, counts, shape, spacings, strict=True):
         places = low + (torch.arange(count, dtype=torch.float64) + 0.5) * ((high - low) / count)
-        axes.append((2 * places - cells) * length / longest)
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).float()
+        axes.append(((2 * places - cells) * length / longest).float())
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
 
 def coordinates(

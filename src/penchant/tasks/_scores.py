@@ -2,22 +2,53 @@
 
 Quality of pictures is judged on what can be shown, so PSNR and SSIM clip the prediction to [0, 1].
 The error by frequency is plain Fourier analysis and clips nothing.
+
+A large signal is scored in strips, so that no copy of the whole is made; the same numbers come of
+it up to rounding.
 """
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 PSNR_CAP = 120.0
 """PSNR or SNR of a perfect match, in dB: a finite number, beyond what float32 can tell apart."""
 
+WHOLE = 2**22
+"""Samples up to which a signal is scored in one piece."""
+
+_STRIP = 2**19  # samples
 _SSIM_WINDOW = 7
 _NO_ENERGY = 1e-24  # relative to the whole signal: what rounding leaves in an empty band
 
 
-def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) -> float:
+def strips(shape: Sequence[int]) -> Iterator[slice]:
+    """Cut a grid along its first axis into pieces that are scored one by one.
+
+    Args:
+        shape: of the grid.
+
+    Yields:
+        The first axis's part; all of it if the grid has at most 4 million samples.
+
+    Example:
+        >>> list(strips((2000, 2000))), next(strips((4000, 6000)))
+        ([slice(0, 2000, None)], slice(0, 87, None))
+    """
+    samples = math.prod(shape)
+    rows = shape[0] if samples <= WHOLE else max(1, _STRIP * shape[0] // samples)
+    for top in range(0, shape[0], rows):
+        yield slice(top, min(top + rows, shape[0]))
+
+
+def psnr(
+    prediction: Float[np.ndarray, "..."],
+    truth: Float[np.ndarray, "..."],
+    chosen: Bool[np.ndarray, "*grid"] | None = None,
+) -> float:
     r"""Return the peak signal-to-noise ratio of values in [0, 1].
 
     .. math:: \mathrm{PSNR} = -10 \log_{10} \mathrm{mean}\,
@@ -26,6 +57,7 @@ def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) 
     Args:
         prediction: of any shape; clipped to [0, 1].
         truth: of the same shape.
+        chosen: over the first axes, the samples that are meant; all by default.
 
     Returns:
         Decibels for a peak of 1, at most 120 (a perfect match); nan for nan or no values.
@@ -36,11 +68,22 @@ def psnr(prediction: Float[np.ndarray, "..."], truth: Float[np.ndarray, "..."]) 
         >>> psnr(np.array([2.0]), np.array([1.0]))
         120.0
     """
-    if prediction.size == 0:
-        return math.nan
-    difference = prediction.astype(np.float64).clip(0, 1) - truth
-    error = float(np.mean(difference**2))
-    return math.nan if math.isnan(error) else decibels(error)
+    total, count = 0.0, 0
+    for answers, wanted in _pieces(prediction, truth, chosen):
+        difference = answers.astype(np.float64).clip(0, 1) - wanted
+        total += float(np.sum(difference**2))
+        count += difference.size
+    return math.nan if count == 0 or math.isnan(total) else decibels(total / count)
+
+
+def _pieces(
+    prediction: np.ndarray, truth: np.ndarray, chosen: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if chosen is None:
+        yield prediction, truth
+        return
+    for rows in strips(chosen.shape):
+        yield prediction[rows][chosen[rows]], truth[rows][chosen[rows]]
 
 
 def decibels(error: float) -> float:
@@ -117,6 +160,35 @@ def ssim_map(
     return similarity_mean
 
 
+def mean_ssim(
+    prediction: Float[np.ndarray, "*grid channels"],
+    truth: Float[np.ndarray, "*grid channels"],
+    parts: Mapping[str, Bool[np.ndarray, "*grid"]],
+) -> dict[str, float]:
+    """Return the mean over each part of the whole signal's `ssim_map`.
+
+    Args:
+        prediction: clipped to [0, 1].
+        truth: in [0, 1].
+        parts: by name, the samples that each is about.
+
+    Example:
+        >>> grey = np.full((8, 8, 1), 0.5)
+        >>> mean_ssim(grey, grey, {"seen": np.ones((8, 8), bool)})
+        {'seen': 1.0}
+    """
+    height, totals = len(truth), dict.fromkeys(parts, 0.0)
+    for rows in strips(truth.shape[:-1]):
+        # With what the windows of its outer samples see; at an end a window has to fit in.
+        first = max(0, min(rows.start - _SSIM_WINDOW // 2, height - _SSIM_WINDOW))
+        last = max(_SSIM_WINDOW, rows.stop + _SSIM_WINDOW // 2)
+        similarity = ssim_map(prediction[first:last], truth[first:last])
+        similarity = similarity[rows.start - first : rows.stop - first]
+        for part, chosen in parts.items():
+            totals[part] += float(similarity[chosen[rows]].sum())
+    return {part: totals[part] / int(parts[part].sum()) for part in parts}
+
+
 def band_edges(bands: int = 8) -> tuple[float, ...]:
     """Return the borders of equally wide radial frequency bands from 0 to Nyquist.
 
@@ -135,7 +207,9 @@ def band_edges(bands: int = 8) -> tuple[float, ...]:
 
 
 def band_energies(
-    values: Float[np.ndarray, "*grid channels"], bands: int = 8
+    values: Float[np.ndarray, "*grid channels"],
+    bands: int = 8,
+    less: Float[np.ndarray, "..."] | float = 0.0,
 ) -> Float[np.ndarray, "bands"]:
     r"""Return how much of a signal's energy lies in each radial frequency band.
 
@@ -145,6 +219,7 @@ def band_energies(
     Args:
         values: on the full grid; the mean (frequency 0) counts in the first band.
         bands: how many, as in `band_edges`.
+        less: taken away from the values; of their shape, or one number a channel.
 
     Returns:
         One energy a band, lowest first, summed over channels.
@@ -154,11 +229,45 @@ def band_energies(
         array([16.,  0.])
     """
     shape = values.shape[:-1]
-    spectrum = np.fft.fftn(values.astype(np.float64), axes=range(len(shape)))
+    if math.prod(shape) > WHOLE:
+        return _energies_in_blocks(values, bands, np.broadcast_to(less, values.shape))
+    spectrum = np.fft.fftn(values.astype(np.float64) - less, axes=range(len(shape)))
     power = (np.abs(spectrum) ** 2).sum(axis=-1) / math.prod(shape)
     frequency = reduce(np.hypot.outer, map(np.abs, map(np.fft.fftfreq, shape)))
     band = np.digitize(frequency, band_edges(bands)[1:-1])
     return np.bincount(band.ravel(), weights=power.ravel(), minlength=bands)
+
+
+def _energies_in_blocks(
+    values: Float[np.ndarray, "*grid channels"],
+    bands: int,
+    less: Float[np.ndarray, "*grid channels"],
+) -> Float[np.ndarray, "bands"]:
+    """Return the same, a channel and a block of the last axis's frequencies at a time."""
+    from scipy import fft
+
+    if values.ndim == 2:  # an axis of length 1 adds no frequency
+        values, less = values[None], less[None]
+    *others, last = shape = values.shape[:-1]
+    along = fft.rfftfreq(last)
+    mirrored = np.where((along == 0) | (along == 0.5), 1, 2)  # a real signal's spectrum is even
+    across = reduce(np.hypot.outer, map(np.abs, map(fft.fftfreq, others)))
+    step = max(1, WHOLE // math.prod(others))
+    energies = np.zeros(bands)
+    for channel in range(values.shape[-1]):
+        for start in range(0, len(along), step):
+            block = slice(start, start + step)
+            spectrum = np.empty((*others, len(along[block])), complex)
+            for rows in strips(shape):
+                part = values[rows, ..., channel].astype(np.float64) - less[rows, ..., channel]
+                spectrum[rows] = fft.rfft(part, overwrite_x=True)[..., block]
+            spectrum = fft.fftn(spectrum, axes=range(len(others)), overwrite_x=True)
+            for rows in strips(shape):
+                power = np.abs(spectrum[rows]) ** 2 * mirrored[block]
+                frequency = np.hypot.outer(across[rows], along[block])
+                band = np.digitize(frequency, band_edges(bands)[1:-1])
+                energies += np.bincount(band.ravel(), weights=power.ravel(), minlength=bands)
+    return energies / math.prod(shape)
 
 
 def band_errors(
@@ -184,9 +293,12 @@ def band_errors(
         >>> [round(share, 6) for share in band_errors(0.9 * truth + 0.1 * truth.mean(), truth, 2)]
         [0.01, 0.01]
     """
-    truth = truth.astype(np.float64)
-    signal = band_energies(truth - truth.mean(axis=tuple(range(truth.ndim - 1))), bands)
-    error = band_energies(prediction.astype(np.float64) - truth, bands)
-    present = signal > _NO_ENERGY * np.square(truth).sum()
+    shape = truth.shape[:-1]
+    samples, axes = math.prod(shape), tuple(range(len(shape)))
+    total = sum(truth[rows].astype(np.float64).sum(axis=axes) for rows in strips(shape))
+    mean = np.asarray(total / samples)
+    signal = band_energies(truth, bands, mean)
+    error = band_energies(prediction, bands, truth)
+    present = signal > _NO_ENERGY * (signal.sum() + samples * np.square(mean).sum())
     shares = np.divide(error, signal, out=np.full(bands, np.nan), where=present)
     return tuple(shares.tolist())

@@ -48,6 +48,8 @@ class Score:
 
     metrics: Mapping[str, float]
     bands: tuple[float, ...] = ()
+    finite: bool = field(default=False, compare=False, repr=False)
+    """Whether all that training sees was asked for it, and every answer is known to be finite."""
 
 
 class Split(ABC):
