@@ -1,16 +1,21 @@
 """One network for one picture: fitted, decoded at any resolution, kept and read back."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import penchant as pn
 from penchant.errors import PenchantError
-from penchant.study import Fitted
+from penchant.study import Fitted, _fitted
+from penchant.study._jobs import final_score
 from penchant.tasks import Picture, PictureTask
+from penchant.training import Training
 
 DESIGN = {"activation": "sine", "width": 12}
 
@@ -43,6 +48,30 @@ def test_same_seed_same_network(fitted: Fitted, picture: Picture) -> None:
     first = fitted.network.state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_what_training_holds_is_gone_before_the_score(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Training]] = []
+    at_the_score: list[tuple[bool, bool]] = []
+
+    class Watched(Training):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            made.append(weakref.ref(self))
+
+    def score(network: nn.Module, *given: Any, **more: Any) -> Any:
+        bare = all(parameter.grad is None for parameter in network.parameters())
+        at_the_score.append((bare, made[0]() is None))
+        return final_score(network, *given, **more)
+
+    monkeypatch.setattr(_fitted, "Training", Watched)
+    monkeypatch.setattr(_fitted, "final_score", score)
+    for words in ({"design": DESIGN}, {"target_db": 5.0}):
+        made.clear()
+        pn.fit(picture, steps=12, **words)
+    assert at_the_score == [(True, True)] * 2
 
 
 def test_held_out_samples_are_scored(picture: Picture) -> None:

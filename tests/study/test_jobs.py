@@ -205,9 +205,27 @@ class Huge(nn.Module):
 def test_answers_that_overflow_count_as_diverged(task: PictureTask) -> None:
     split = task.split(0)
     training = Training(Huge(3), L2(), split.inputs, split.targets, Recipe(STEPS), seed=0)
-    status, score = final_score(training, split, training.network)
+    status, score = final_score(training.network, split, training.network, diverged=False)
     assert not training.diverged, "no step was taken, so nothing was noticed"
     assert status == "diverged" and score.metrics == split.constant_score().metrics
+
+
+class Counting(nn.Module):
+    """Counts the points that it is asked about."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.outputs, self.asked = outputs, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked += len(x)
+        return x.new_zeros(len(x), self.outputs)
+
+
+def test_the_final_score_asks_once(task: PictureTask) -> None:
+    network = Counting(3)
+    status, score = final_score(network, task.split(0), network, diverged=False)
+    assert status == "done" and score.finite and network.asked == len(task.points)
 
 
 def test_explosion_ends_a_run_early(task: PictureTask) -> None:

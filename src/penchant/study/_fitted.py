@@ -214,14 +214,18 @@ def fit(
         if split.score(answer, final=False).metrics[metric.name] >= target_db:
             break
     seconds = time.perf_counter() - started
-    status, score = final_score(training, split, answer)
+    taken, diverged = training.step, training.diverged
+    # Gradients and the optimiser's state outweigh the network twice; the score needs their room.
+    del training, inputs, targets
+    network.zero_grad(set_to_none=True)
+    status, score = final_score(network, split, answer, diverged=diverged)
     if status == "diverged":
         raise PenchantError(
-            f"the fit diverged at step {training.step}; a lower learning_rate than "
+            f"the fit diverged at step {taken}; a lower learning_rate than "
             f"{chosen.learning_rate:g} would help"
         )
     metrics = dict(score.metrics)
-    return Fitted(network.cpu(), chosen, task.header, metrics, training.step, seconds, task)
+    return Fitted(network.cpu(), chosen, task.header, metrics, taken, seconds, task)
 
 
 def fit_task(

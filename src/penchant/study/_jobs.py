@@ -21,7 +21,7 @@ from penchant.nn import count_parameters
 from penchant.study._design import Design
 from penchant.study._probing import Probing
 from penchant.study._results import Moment, Run, Status
-from penchant.tasks import Score, Split, Task, evaluate
+from penchant.tasks import Score, Split, Task, is_finite
 from penchant.training import Recipe, Training, from_bytes, one_thread, to_bytes
 
 NUMERICS = 3
@@ -184,7 +184,9 @@ class Underway:
     def finished(self) -> Finished:
         """Score what training left, and make the record."""
         job, training, probing = self.job, self.training, self._probing
-        status, score = final_score(training, self.split, self._answer)
+        status, score = final_score(
+            training.network, self.split, self._answer, diverged=training.diverged
+        )
         last, found = probing.ended(self._curve, diverged=status == "diverged")
         self._curve.append(_moment(training, score, last.metrics))
         run = Run(
@@ -267,22 +269,26 @@ class Every:
         self.last = now
 
 
-def final_score(training: Training, split: Split, answer: nn.Module) -> tuple[Status, Score]:
+def final_score(
+    network: nn.Module, split: Split, answer: nn.Module, *, diverged: bool
+) -> tuple[Status, Score]:
     """Score what training left; a diverged network is scored as the best constant answer.
 
     Args:
-        training: finished.
+        network: trained.
         split: what it was trained on.
-        answer: its network, as the task has it answer.
+        answer: the network, as the task has it answer.
+        diverged: whether its training did.
 
     Returns:
         What became of it, and the score.
     """
-    # The last step's effect has not been seen yet, and finite parameters can answer infinity.
-    answers = evaluate(training.network, split.inputs)
-    if training.diverged or not bool(answers.isfinite().all()):
-        return "diverged", split.constant_score()
-    return "done", split.score(answer)
+    if not diverged:
+        score = split.score(answer)
+        # The last step's effect has not been seen yet, and finite parameters can answer infinity.
+        if score.finite or is_finite(network, split.inputs):
+            return "done", score
+    return "diverged", split.constant_score()
 
 
 def look_steps(steps: int) -> list[int]:
