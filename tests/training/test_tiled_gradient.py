@@ -91,6 +91,24 @@ def test_other_samples_after_the_first_ones() -> None:
     assert gradient(inputs[:50], targets[:50]) == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize("placed", [1, 7, 64])
+def test_samples_placed_in_pieces_lie_where_they_lie_placed_at_once(
+    placed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, (inputs, targets) = net(), data(200)
+    whole = _tiled_gradient._Places.of(network, inputs)
+    monkeypatch.setattr(_tiled_gradient, "PLACED", placed)
+    pieces = _tiled_gradient._Places.of(network, inputs)
+    assert torch.equal(pieces.samples, whole.samples) and torch.equal(pieces.shares, whole.shares)
+    tiles = network.located(inputs)[0]
+    for tile, (samples, shares) in enumerate(zip(pieces.samples, pieces.shares, strict=True)):
+        mine = (tiles == tile).nonzero()[:, 0]
+        assert samples[: len(mine)].tolist() == mine.tolist()  # in their own order
+        assert shares[: len(mine), 0].tolist() == [1 / len(mine)] * len(mine)
+        assert not shares[len(mine) :].any()
+    hold(network, L2(), inputs, targets)
+
+
 def test_other_targets_for_the_same_samples() -> None:
     network, (inputs, targets) = net(), data(120)
     gradient = TiledGradient(network, L2())

@@ -30,7 +30,7 @@ KEPT = 2**22
 """Samples that are kept as their tiles take them, some 20 bytes each; the others are gathered anew
 in each step, which is a sixth of it."""
 
-PLACED = 2**20
+PLACED = 2**17
 """Samples whose tiles are found at a time."""
 
 
