@@ -53,3 +53,9 @@ def test_bytes_a_pixel(tmp_path: Path) -> None:
     small, large = made(tmp_path, 256, 256), made(tmp_path, 1536, 1024)
     before, after = peaks(f"main({small!r}, {large!r}, whole=2**16)")
     assert (after - before) / (1536 * 1024 - 256 * 256) < 110
+
+
+@pytest.mark.slow
+def test_24_megapixels_take_less_than_2_gb(tmp_path: Path) -> None:
+    (peak,) = peaks(f"main({made(tmp_path, 6000, 4000)!r})")
+    assert peak < 2e9

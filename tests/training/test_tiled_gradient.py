@@ -120,10 +120,10 @@ def test_other_targets_for_the_same_samples() -> None:
 
 
 def test_samples_that_are_not_kept_are_learned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of twelve tiles the first eleven are kept, or none."""
+    """Of twelve tiles all are kept, or none."""
     inputs, targets = data(200)
     most = int(torch.bincount(net().located(inputs)[0]).max())
-    for kept in (11 * most, 0):
+    for kept in (12 * most, 12 * most - 1):
         monkeypatch.setattr(_tiled_gradient, "KEPT", kept)
         hold(net(), L2(), inputs, targets)
 

@@ -15,6 +15,9 @@ ITERATIONS = 5
 EPSILON = 1e-7
 MOMENTUM = 0.95
 
+AT_ONCE = 2**17
+"""Numbers of a stack that are moved together, so that an iteration's matrices stay in cache."""
+
 
 class BatchedMuon(torch.optim.Optimizer):
     r"""Muon over parameters of shape (..., rows, columns), each matrix by itself.
@@ -78,11 +81,18 @@ class BatchedMuon(torch.optim.Optimizer):
         assert gradient is not None
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        momentum = state["momentum_buffer"].lerp_(gradient, 1 - MOMENTUM)
-        step = orthogonal(gradient.lerp(momentum, MOMENTUM))
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        size = 0.2 * math.sqrt(max(parameter.shape[-2:]))
-        parameter.add_(step, alpha=-group["lr"] * size)
+        shape = parameter.shape[-2:]
+        size = 0.2 * math.sqrt(max(shape))
+        whole = (parameter.view(-1, *shape), gradient.reshape(-1, *shape))
+        pieces = (
+            torch.split(one, max(1, AT_ONCE // math.prod(shape)))
+            for one in (*whole, state["momentum_buffer"].view(-1, *shape))
+        )
+        for matrices, slopes, momenta in zip(*pieces, strict=True):
+            momenta.lerp_(slopes, 1 - MOMENTUM)
+            step = orthogonal(slopes.lerp(momenta, MOMENTUM))
+            matrices.mul_(1 - group["lr"] * group["weight_decay"])
+            matrices.add_(step, alpha=-group["lr"] * size)
 
 
 def orthogonal(

@@ -27,8 +27,8 @@ VALUES = 2**17
 ones there are more than their calls are worth."""
 
 KEPT = 2**22
-"""Samples that are kept as their tiles take them, some 20 bytes each; the others are gathered anew
-in each step, which is a sixth of it."""
+"""Samples up to which all are kept as their tiles take them, some 20 bytes each; of more they are
+gathered anew in each step, which is a sixth of it."""
 
 PLACED = 2**17
 """Samples whose tiles are found at a time."""
@@ -187,7 +187,7 @@ class _Job:
         scale = (2 / self.network.cell)[:, None]
         local = points.sub_(self.places.corners[tiles].mT).mul_(scale).sub_(1)
         rows = _Rows(local, self.targets.index_select(0, places).t().contiguous().t())
-        if tiles.stop * samples.shape[1] <= KEPT:
+        if self.places.samples.numel() <= KEPT:
             self.kept[block] = rows
         return rows
 
