@@ -10,6 +10,7 @@ from penchant.nn._activations import activation as activation
 from penchant.nn._autoencoder import Autoencoder as Autoencoder
 from penchant.nn._backbones import ConvNeXt as ConvNeXt
 from penchant.nn._backbones import ViT as ViT
+from penchant.nn._batched_linear import BatchedLinear as BatchedLinear
 from penchant.nn._blocks import evaluate_in_blocks as evaluate_in_blocks
 from penchant.nn._bumps import Gaussian as Gaussian
 from penchant.nn._bumps import Laplacian as Laplacian
@@ -57,7 +58,6 @@ from penchant.nn._tdnn import TDNN as TDNN
 from penchant.nn._tdnn import Delays as Delays
 from penchant.nn._tdnn import LocallyConnected as LocallyConnected
 from penchant.nn._tdnn import Unshared as Unshared
-from penchant.nn._tiled import TiledLinear as TiledLinear
 from penchant.nn._tiled import TiledNet as TiledNet
 from penchant.nn._waves import FINER as FINER
 from penchant.nn._waves import Gabor as Gabor
@@ -68,6 +68,7 @@ __all__ = [
     "Activation",
     "ActivationLike",
     "Autoencoder",
+    "BatchedLinear",
     "ConvNeXt",
     "CoordinateNet",
     "CoordinateStack",
@@ -110,7 +111,6 @@ __all__ = [
     "SquaredReLU",
     "TDNN",
     "Tanh",
-    "TiledLinear",
     "TiledNet",
     "Unshared",
     "ViT",

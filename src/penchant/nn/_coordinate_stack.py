@@ -15,31 +15,10 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError
 from penchant.nn._activation import Activation, UnitActivation
 from penchant.nn._activations import ACTIVATIONS
+from penchant.nn._batched_linear import BatchedLinear
 from penchant.nn._coordinate import CoordinateNet
 from penchant.nn._encoding import Encoding
 from penchant.nn._encodings import ENCODINGS
-
-
-class StackedLinear(nn.Module):
-    """The same layer of several networks.
-
-    Args:
-        layers: one of each network, of one shape and type.
-
-    Attributes:
-        weight: of shape (runs, outputs, inputs).
-        bias: of shape (runs, 1, outputs).
-    """
-
-    def __init__(self, layers: Sequence[nn.Linear]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
-        biases = torch.stack([layer.bias.detach() for layer in layers])
-        self.bias = nn.Parameter(biases.unsqueeze(1))
-
-    def forward(self, x: Float[Tensor, "runs points inputs"]) -> Float[Tensor, "runs points out"]:
-        """Return each network's own x Wᵀ + b."""
-        return torch.baddbmm(self.bias, x, self.weight.mT)
 
 
 class CoordinateStack(nn.Module):
@@ -75,12 +54,12 @@ class CoordinateStack(nn.Module):
         self._networks = tuple(networks)
         self.encoding = _one_encoding([network.encoding for network in networks])
         layers = zip(*(cast(list[nn.Linear], network.layers) for network in networks), strict=True)
-        self.layers = nn.ModuleList(StackedLinear(each) for each in layers)
+        self.layers = nn.ModuleList(BatchedLinear.of(each) for each in layers)
         members = zip(
             *(cast(list[Activation], network.activations) for network in networks), strict=True
         )
         self.activations = nn.ModuleList(_one_activation(each) for each in members)
-        self.head = StackedLinear([network.head for network in networks])
+        self.head = BatchedLinear.of([network.head for network in networks])
 
     @property
     def runs(self) -> int:

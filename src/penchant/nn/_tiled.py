@@ -25,32 +25,12 @@ from torch import Tensor, nn
 from penchant.errors import PenchantError
 from penchant.nn._activation import Activation
 from penchant.nn._activations import ActivationLike, activation
+from penchant.nn._batched_linear import BatchedLinear
 from penchant.nn._checks import count
 from penchant.randomness import generator
 
 ROWS = 64
 """Points of one tile that `forward` answers in one row of its batch; padded to it where fewer."""
-
-
-class TiledLinear(nn.Module):
-    """A linear layer for each tile.
-
-    Args:
-        tiles: how many.
-        inputs: of each.
-        outputs: of each.
-    """
-
-    def __init__(self, tiles: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(tiles, outputs, inputs))
-        self.bias = nn.Parameter(torch.empty(tiles, 1, outputs))
-
-    def forward(
-        self, x: Float[Tensor, "rows points inputs"], tiles: Int[Tensor, " rows"]
-    ) -> Float[Tensor, "rows points outputs"]:
-        """Apply to each row of points the layer of its tile."""
-        return torch.baddbmm(self.bias[tiles], x, self.weight[tiles].mT)
 
 
 class TiledNet(nn.Module):
@@ -117,10 +97,10 @@ class TiledNet(nn.Module):
         sizes = [len(self.tiles), *[width] * depth]
         many = math.prod(self.tiles)
         self.layers = nn.ModuleList(
-            TiledLinear(many, below, above) for below, above in pairwise(sizes)
+            BatchedLinear(many, below, above) for below, above in pairwise(sizes)
         )
         self.activations = nn.ModuleList(copy.deepcopy(member) for _ in range(depth))
-        self.head = TiledLinear(many, width, outputs)
+        self.head = BatchedLinear(many, width, outputs)
         self._initialise(seed)
 
     def _place(

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from penchant.divergences import Divergence
-from penchant.nn import Activation, TiledLinear, TiledNet
+from penchant.nn import Activation, BatchedLinear, TiledNet
 from penchant.training._gradient import Gradient
 
 VALUES = 2**17
@@ -156,7 +156,7 @@ class _Job:
     def __call__(self, tiles: slice) -> Float[Tensor, " tiles"]:
         """Fill these tiles' gradients; return the sum of each one's divergences."""
         network, rows = self.network, self._rows(tiles)
-        layers = cast(Sequence[TiledLinear], network.layers)
+        layers = cast(Sequence[BatchedLinear], network.layers)
         below = rows.local
         values, slopes = [below], []
         for layer, phi in zip(layers, cast(Sequence[Activation], network.activations), strict=True):
@@ -206,11 +206,11 @@ class _Job:
         return error.transpose(0, 1).contiguous(), each.sum(1)
 
     @staticmethod
-    def _linear(layer: TiledLinear, tiles: slice, below: Tensor) -> Tensor:
+    def _linear(layer: BatchedLinear, tiles: slice, below: Tensor) -> Tensor:
         return torch.baddbmm(layer.bias[tiles].mT, layer.weight[tiles], below)
 
     @staticmethod
-    def _write(layer: TiledLinear, tiles: slice, error: Tensor, below: Tensor) -> None:
+    def _write(layer: BatchedLinear, tiles: slice, error: Tensor, below: Tensor) -> None:
         weight, bias = layer.weight.grad, layer.bias.grad
         assert weight is not None and bias is not None
         torch.bmm(error, below.mT, out=weight[tiles])
