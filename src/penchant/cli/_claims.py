@@ -51,12 +51,14 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Run anew what has been run.")] = False,
 ) -> None:
     """Run claims, or finish them, and write a page of what came out."""
+    from penchant.cli._workers import prepare, workers
+
+    prepare(jobs)
     from penchant.claims import PROFILES, find, page
     from penchant.claims import run as run_claims
     from penchant.cli._errors import Interrupted
     from penchant.cli._output import check_folder
     from penchant.cli._screen import Screen
-    from penchant.cli._workers import workers
     from penchant.files import write_whole
 
     folder, profile = out or FOLDER, profile or "quick"

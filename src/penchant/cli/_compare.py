@@ -164,6 +164,10 @@ def compare(
     dry_run: DryRun = False,
 ) -> None:
     """Train designs on pictures or labelled data, under control, and say which one to use."""
+    from penchant.cli._workers import prepare
+
+    if not dry_run:
+        prepare(jobs)
     from penchant.cli._conduct import conduct
     from penchant.study import BUILT_IN, Study, parse_fields, parse_vary
 

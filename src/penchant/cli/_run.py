@@ -21,6 +21,10 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Do the study that a file describes, or finish it."""
+    from penchant.cli._workers import prepare
+
+    if not dry_run:
+        prepare(jobs)
     from penchant.cli._conduct import conduct
     from penchant.study import Study
 

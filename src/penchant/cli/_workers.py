@@ -2,6 +2,7 @@
 
 import os
 
+from penchant import processes
 from penchant.errors import PenchantError
 
 
@@ -20,6 +21,16 @@ def workers(jobs: int | None) -> int:
     if jobs < 1:
         raise PenchantError(f"jobs={jobs}: at least 1 process is needed")
     return jobs
+
+
+def prepare(jobs: int | None) -> None:
+    """Have workers' imports made beside this command's own, which are the next thing that it does.
+
+    Example:
+        >>> prepare(1)  # none are needed
+    """
+    if workers(jobs) > 1:
+        processes.prepare()
 
 
 def _cores() -> int:

@@ -11,10 +11,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
+from penchant import processes
 from penchant.errors import PenchantError
 from penchant.study._jobs import Checkpointed, Event, Finished, Job, perform
 from penchant.tasks import Task
@@ -63,11 +63,10 @@ class Pool:
 
     def __init__(self, workers: int, tasks: Sequence[Task]) -> None:
         self.tasks = tasks
-        # Not forked: a forked child inherits the state of threads that do not exist in it.
-        context = multiprocessing.get_context("spawn")
+        context = processes.context()
         self.connections: list[_Connection] = []
         self.processes = []
-        with _one_thread_environment(), _interrupts_held():
+        with processes.starting():
             for _ in range(workers):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, tasks), daemon=True)
@@ -160,31 +159,3 @@ def _leave_with_parent() -> None:
     assert parent is not None, "only workers come here"
     wait([parent.sentinel])
     os._exit(1)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    # Children inherit the mask, so that a Ctrl-C never reaches one that is still starting; here
-    # it is delivered when all have started.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _one_thread_environment:
-    """Start children with one thread for every numerical library: they share the cores."""
-
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in self.names}
-        os.environ.update(dict.fromkeys(self.names, "1"))
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
